@@ -1,0 +1,332 @@
+package domain
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// LetterSent says that a letter of this kind has left; its Message-ID derives from order and kind.
+type LetterSent struct {
+	Order OrderID  `json:"order"`
+	Kind  TaskKind `json:"kind"`
+}
+
+// LicencesMarkedPaid says that every licence of the order knows of its payment.
+type LicencesMarkedPaid struct {
+	Order OrderID `json:"order"`
+}
+
+// ActivationFileIssued is the signed file of one line, byte for byte as it goes out; it exists only after the payment.
+type ActivationFileIssued struct {
+	Order   OrderID    `json:"order"`
+	Line    int        `json:"line"`
+	Licence LicenceID  `json:"licence"`
+	Client  CustomerID `json:"client" personal:"subject"`
+	Name    string     `json:"name"`
+	File    []byte     `json:"file" personal:"legal"` // names its holder
+	Digest  string     `json:"digest"`                // SHA-256 of the file, hexadecimal
+	Key     string     `json:"key"`                   // id of the signing key
+	Payment string     `json:"payment"`               // id of the event that completed the payment
+}
+
+// ActivationFileSent says that the file has left for the licence's address as it was after so many corrections.
+type ActivationFileSent struct {
+	Order   OrderID   `json:"order"`
+	Line    int       `json:"line"`
+	Licence LicenceID `json:"licence"`
+	Copy    int       `json:"copy"`    // 1 for the first sending
+	Address int       `json:"address"` // corrections of the address at that moment
+}
+
+// ActivationFileResendRequested asks for the same file once more, to the corrected address.
+type ActivationFileResendRequested struct {
+	Order OrderID `json:"order"`
+	Line  int     `json:"line"`
+	Copy  int     `json:"copy"`
+}
+
+// TaskFailed says that a task could not be done, why (without personal data), and when it will be tried again.
+type TaskFailed struct {
+	Order OrderID `json:"order"`
+	Task  string  `json:"task"`
+	Failure
+}
+
+// Failure is an unsuccessful try. Attempt counts from 1.
+type Failure struct {
+	Attempt   int       `json:"attempt"`
+	Reason    string    `json:"reason"`
+	Permanent bool      `json:"permanent"` // the other side says that trying again is pointless
+	NextAt    time.Time `json:"next_at"`
+}
+
+// retryAfter is the wait after each failed attempt; the last one repeats. A permanent failure waits the longest at once.
+var retryAfter = []time.Duration{10 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 6 * time.Hour}
+
+// After is the failure that follows this one.
+func (f Failure) After(reason string, permanent bool, at time.Time) Failure {
+	wait := retryAfter[min(f.Attempt, len(retryAfter)-1)]
+	if permanent {
+		wait = retryAfter[len(retryAfter)-1]
+	}
+	return Failure{Attempt: f.Attempt + 1, Reason: reason, Permanent: permanent, NextAt: at.UTC().Add(wait)}
+}
+
+// TaskKind is what has to be done.
+type TaskKind string
+
+// The tasks of the process manager.
+const (
+	PlaceTask       TaskKind = "place"        // finish a submission
+	ReleaseTask     TaskKind = "release"      // give up a cancelled order's hold on its licences
+	ConfirmTask     TaskKind = "confirmation" // letter: order received, pay here (R12)
+	MarkPaidTask    TaskKind = "mark-paid"    // tell the licences
+	PaymentNoteTask TaskKind = "payment-note" // letter: the money has arrived
+	ActivateTask    TaskKind = "activation"   // issue and send the activation file of a line (R14)
+	BookTask        TaskKind = "book"         // book a matched transfer on its order
+	LoginTask       TaskKind = "login"        // letter: user name and one-time link (R1)
+)
+
+// Task is one thing that is owed. ID is unique within its stream and always the same for the same duty.
+type Task struct {
+	ID      string
+	Kind    TaskKind
+	Line    int // of the order; 0 when it concerns the whole
+	Copy    int // which sending of an activation file
+	Failure Failure
+}
+
+// Owed is what has to be done for the order now or, after a failure, at the failure's NextAt; in the order in which
+// it is to be done. It is empty for an order that waits for money, and for one that is complete.
+func (o Order) Owed() []Task {
+	var tasks []Task
+	owe := func(owed bool, kind TaskKind, line, copy int) {
+		if owed {
+			id := taskID(kind, line, copy)
+			tasks = append(tasks, Task{ID: id, Kind: kind, Line: line, Copy: copy, Failure: o.Failures[id]})
+		}
+	}
+	if !o.Exists() {
+		return nil
+	}
+	owe(o.Cancelled && !o.Released, ReleaseTask, 0, 0)
+	owe(!o.Confirmed && !o.Cancelled, ConfirmTask, 0, 0)
+	if !o.Paid() {
+		return tasks
+	}
+	owe(!o.LicencesPaid, MarkPaidTask, 0, 0)
+	owe(!o.PaymentNoted, PaymentNoteTask, 0, 0)
+	for _, line := range o.Lines {
+		file := o.Files[line.Line]
+		owe(file.Sent < max(file.Wanted, 1), ActivateTask, line.Line, file.Sent+1)
+	}
+	return tasks
+}
+
+func taskID(kind TaskKind, line, copy int) string {
+	switch {
+	case line == 0:
+		return string(kind)
+	case copy <= 1:
+		return fmt.Sprintf("%s-%d", kind, line)
+	}
+	return fmt.Sprintf("%s-%d-%d", kind, line, copy)
+}
+
+func (o *Order) evolveFulfilment(event Event) {
+	switch e := event.(type) {
+	case LetterSent:
+		o.Confirmed = o.Confirmed || e.Kind == ConfirmTask
+		o.PaymentNoted = o.PaymentNoted || e.Kind == PaymentNoteTask
+		delete(o.Failures, string(e.Kind))
+	case LicencesMarkedPaid:
+		o.LicencesPaid = true
+		delete(o.Failures, string(MarkPaidTask))
+	case ActivationFileIssued:
+		file := o.Files[e.Line]
+		file.Issued = &e
+		o.Files[e.Line] = file
+	case ActivationFileSent:
+		file := o.Files[e.Line]
+		file.Sent, file.Address = e.Copy, e.Address
+		o.Files[e.Line] = file
+		delete(o.Failures, taskID(ActivateTask, e.Line, e.Copy))
+	case ActivationFileResendRequested:
+		file := o.Files[e.Line]
+		file.Wanted = e.Copy
+		o.Files[e.Line] = file
+	case TaskFailed:
+		o.Failures[e.Task] = e.Failure
+	}
+}
+
+// RecordLetter says that a letter to the buyer has left. Twice is harmless.
+type RecordLetter struct {
+	Order OrderID
+	Kind  TaskKind
+}
+
+// Stream of the order.
+func (c RecordLetter) Stream() string { return OrderStream(c.Order) }
+
+// Decide records a letter that was owed.
+func (c RecordLetter) Decide(o Order) ([]Event, error) {
+	if !o.owes(string(c.Kind)) {
+		return nil, nil
+	}
+	return []Event{LetterSent(c)}, nil
+}
+
+func (o Order) owes(task string) bool {
+	return slices.ContainsFunc(o.Owed(), func(t Task) bool { return t.ID == task })
+}
+
+// RecordLicencesPaid says that the licences know of the payment. Twice is harmless.
+type RecordLicencesPaid struct {
+	Order OrderID
+}
+
+// Stream of the order.
+func (c RecordLicencesPaid) Stream() string { return OrderStream(c.Order) }
+
+// Decide records it once.
+func (c RecordLicencesPaid) Decide(o Order) ([]Event, error) {
+	if !o.owes(string(MarkPaidTask)) {
+		return nil, nil
+	}
+	return []Event{LicencesMarkedPaid(c)}, nil
+}
+
+// RecordRelease says that a cancelled order holds no licence any more. Twice is harmless.
+type RecordRelease struct {
+	Order OrderID
+}
+
+// Stream of the order.
+func (c RecordRelease) Stream() string { return OrderStream(c.Order) }
+
+// Decide records it once.
+func (c RecordRelease) Decide(o Order) ([]Event, error) {
+	if !o.owes(string(ReleaseTask)) {
+		return nil, nil
+	}
+	return []Event{LicencesReleased(c)}, nil
+}
+
+// IssueActivationFile puts the signed file of a line into the log. Source: R14.
+type IssueActivationFile struct {
+	ActivationFileIssued
+}
+
+// Stream of the order.
+func (c IssueActivationFile) Stream() string { return OrderStream(c.Order) }
+
+// Decide refuses every file of an order whose money does not cover its gross amount; a line gets one file.
+func (c IssueActivationFile) Decide(o Order) ([]Event, error) {
+	switch {
+	case !o.Paid():
+		return nil, refuse(OrderNotPaid)
+	case c.Line < 1 || c.Line > len(o.Lines) || o.Lines[c.Line-1].Licence != c.Licence:
+		return nil, refuse(NotFound)
+	case o.Files[c.Line].Issued != nil:
+		return nil, nil
+	}
+	return []Event{c.ActivationFileIssued}, nil
+}
+
+// RecordActivationFileSent says that a file has left. Twice is harmless.
+type RecordActivationFileSent struct {
+	ActivationFileSent
+}
+
+// Stream of the order.
+func (c RecordActivationFileSent) Stream() string { return OrderStream(c.Order) }
+
+// Decide records each copy once, and only of a file that exists.
+func (c RecordActivationFileSent) Decide(o Order) ([]Event, error) {
+	file := o.Files[c.Line]
+	switch {
+	case file.Issued == nil:
+		return nil, refuse(OrderNotPaid)
+	case file.Sent >= c.Copy:
+		return nil, nil
+	}
+	return []Event{c.ActivationFileSent}, nil
+}
+
+// ResendActivationFile asks for a file once more after its address was corrected. Source: R4.
+type ResendActivationFile struct {
+	Order       OrderID
+	Line        int
+	Corrections int // of the licence's address by now
+}
+
+// Stream of the order.
+func (c ResendActivationFile) Stream() string { return OrderStream(c.Order) }
+
+// Decide refuses a file that has not left yet, and an address that has it already.
+func (c ResendActivationFile) Decide(o Order) ([]Event, error) {
+	file := o.Files[c.Line]
+	switch {
+	case !o.Exists() || file.Sent == 0:
+		return nil, refuse(NotYetSent)
+	case file.Wanted > file.Sent:
+		return nil, nil
+	case c.Corrections <= file.Address:
+		return nil, refuse(AddressUnchanged)
+	}
+	return []Event{ActivationFileResendRequested{Order: c.Order, Line: c.Line, Copy: file.Sent + 1}}, nil
+}
+
+// RecordFailure says that a task could not be done; it stays owed.
+type RecordFailure struct {
+	Order  OrderID
+	Task   string
+	Reason string // without addresses or names
+	// Permanent means that the other side says that trying again is pointless.
+	Permanent bool
+	At        time.Time
+}
+
+// Stream of the order.
+func (c RecordFailure) Stream() string { return OrderStream(c.Order) }
+
+// Decide counts the attempt and says when the next one is.
+func (c RecordFailure) Decide(o Order) ([]Event, error) {
+	if !o.owes(c.Task) {
+		return nil, nil
+	}
+	return []Event{TaskFailed{Order: c.Order, Task: c.Task, Failure: o.Failures[c.Task].After(c.Reason, c.Permanent, c.At)}}, nil
+}
+
+// OrderStatus is what the buyer is told about an order.
+type OrderStatus string
+
+// The states of an order, in the order in which it passes them; an order can be cancelled while nothing was paid.
+const (
+	AwaitingPayment OrderStatus = "awaiting-payment"
+	PartlyPaid      OrderStatus = "partly-paid"
+	PaidStatus      OrderStatus = "paid"
+	Fulfilled       OrderStatus = "fulfilled" // every activation file has been sent
+	CancelledStatus OrderStatus = "cancelled"
+)
+
+// Status of a submitted order.
+func (o Order) Status() OrderStatus {
+	sent := 0
+	for _, file := range o.Files {
+		sent += min(file.Sent, 1)
+	}
+	switch {
+	case o.Cancelled:
+		return CancelledStatus
+	case !o.Paid() && len(o.Payments) > 0:
+		return PartlyPaid
+	case !o.Paid():
+		return AwaitingPayment
+	case sent < len(o.Lines):
+		return PaidStatus
+	}
+	return Fulfilled
+}
