@@ -348,7 +348,8 @@ type RecordPayment struct {
 // Stream of the order.
 func (c RecordPayment) Stream() string { return OrderStream(c.Order) }
 
-// Decide refuses money for an order that does not wait for any.
+// Decide books what has arrived, even on an order that was cancelled while the transfer was on its way: money is a
+// fact. Such an order stays cancelled and delivers nothing.
 func (c RecordPayment) Decide(known Order) ([]Event, error) {
 	if slices.ContainsFunc(known.Payments, func(p PaymentReceived) bool { return p.Transfer == c.Transfer }) {
 		return nil, nil
@@ -356,8 +357,6 @@ func (c RecordPayment) Decide(known Order) ([]Event, error) {
 	switch {
 	case !known.Exists():
 		return nil, refuse(NotFound)
-	case known.Cancelled:
-		return nil, refuse(OrderNotOpen)
 	case c.Amount <= 0:
 		return nil, refuse(InvalidInput, "field", "amount", "limit", "0,01")
 	}
