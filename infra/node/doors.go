@@ -1,0 +1,99 @@
+package node
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"strings"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
+)
+
+// doors stand before every call: who may come in, and how errors go out.
+type doors struct {
+	users  map[string]string
+	secure bool
+	log    *slog.Logger
+}
+
+func (d doors) unary(ctx context.Context, r any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
+	if err := d.admit(ctx, info.FullMethod); err != nil {
+		return nil, d.refuse(err, func(md metadata.MD) { grpc.SetTrailer(ctx, md) })
+	}
+	answer, err := handle(ctx, r)
+	if err != nil {
+		return nil, d.refuse(err, func(md metadata.MD) { grpc.SetTrailer(ctx, md) })
+	}
+	return answer, nil
+}
+
+func (d doors) stream(server any, call grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	err := d.admit(call.Context(), info.FullMethod)
+	if err == nil {
+		err = handle(server, call)
+	}
+	if err != nil {
+		return d.refuse(err, call.SetTrailer)
+	}
+	return nil
+}
+
+// refuse turns an error into a status and its trailers, and tells the operator what is the node's own fault.
+func (d doors) refuse(err error, setTrailer func(metadata.MD)) error {
+	err = asFailure(err)
+	var f *failure
+	if errors.As(err, &f) {
+		if len(f.trailers) > 0 {
+			setTrailer(f.metadata())
+		}
+		if f.code == codes.Internal || f.code == codes.DataLoss {
+			d.log.Error("a call failed", "error", f.message)
+		}
+		return f
+	}
+	return err
+}
+
+// admit checks the credentials of a secure node. Nobody needs any to ask what the node is.
+// Source: EventStore, src/EventStore.Core/Services/Transport/Http/AuthenticationMiddleware.cs.
+func (d doors) admit(ctx context.Context, method string) error {
+	if !d.secure {
+		return nil
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	credentials := md.Get("authorization")
+	if len(credentials) == 0 {
+		switch method {
+		case serverfeatures.ServerFeatures_GetSupportedMethods_FullMethodName, gossip.Gossip_Read_FullMethodName:
+			return nil
+		}
+		return errAccessDenied()
+	}
+	if !d.known(credentials[0]) {
+		return &failure{code: codes.Unauthenticated, message: "Unauthenticated"}
+	}
+	return nil
+}
+
+// known checks "Basic base64(name:password)" in a time that does not depend on how much of it is right.
+func (d doors) known(credentials string) bool {
+	scheme, encoded, _ := strings.Cut(credentials, " ")
+	if !strings.EqualFold(scheme, "Basic") {
+		return false
+	}
+	plain, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return false
+	}
+	name, password, found := strings.Cut(string(plain), ":")
+	expected, exists := d.users[name]
+	given, want := sha256.Sum256([]byte(password)), sha256.Sum256([]byte(expected))
+	return subtle.ConstantTimeCompare(given[:], want[:]) == 1 && exists && found
+}
