@@ -32,6 +32,7 @@ func (featuresServer) GetSupportedMethods(context.Context, *shared.Empty) (*serv
 			method(streams, "append"),
 			method(streams, "delete"),
 			method(streams, "tombstone"),
+			method(streams, "batchappend", "deadline_duration"),
 			method("event_store.client.persistent_subscriptions.persistentsubscriptions", "create", "stream", "all"),
 			method("event_store.client.gossip.gossip", "read"),
 			method("event_store.client.server_features.serverfeatures", "getsupportedmethods"),

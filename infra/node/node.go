@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -67,6 +66,9 @@ type Options struct {
 	Dir string
 	// Listen is "host:port" or "unix:/path/to/socket". Empty: DefaultListen, a free port of the loopback.
 	Listen string
+	// Advertise is the "host:port" that clients are told to dial. Empty: the address listened on, which must then
+	// be a single one.
+	Advertise string
 	// TLS makes the node secure: clients need TLS and a name and password of Users. Nil: plain text, no passwords.
 	TLS *tls.Config
 	// Users are the names and passwords of a secure node; it refuses to start without any. There are no access
@@ -121,7 +123,11 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
-	n := &Node{store: s, splitter: newSplitter(l, o.TLS), addr: address(l), secure: o.TLS != nil, done: make(chan struct{})}
+	addr, err := address(l, o.Advertise)
+	if err != nil {
+		return nil, errors.Join(err, l.Close(), s.close())
+	}
+	n := &Node{store: s, splitter: newSplitter(l, o.TLS), addr: addr, secure: o.TLS != nil, done: make(chan struct{})}
 	n.grpc = n.newServer(o)
 	n.http = &http.Server{
 		Handler:           health(func() bool { return !n.stopping() }),
@@ -300,9 +306,16 @@ func (n *Node) shutDown(cause error) {
 	<-n.done
 }
 
-func address(l net.Listener) string {
-	if l.Addr().Network() == "unix" {
-		return unixPrefix + strings.TrimPrefix(l.Addr().String(), unixPrefix)
+// address is what clients can dial.
+func address(l net.Listener, advertised string) (string, error) {
+	if advertised != "" {
+		return advertised, nil
 	}
-	return l.Addr().String()
+	if l.Addr().Network() == "unix" {
+		return unixPrefix + l.Addr().String(), nil
+	}
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return "", fmt.Errorf("listen on all addresses (%s): clients cannot dial that; name the address to advertise as well", tcp)
+	}
+	return l.Addr().String(), nil
 }

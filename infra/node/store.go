@@ -30,6 +30,7 @@ type storeOptions struct {
 	fs            vfs.FS
 	cacheBytes    int64
 	memtableBytes uint64
+	readOnly      bool // for looking at a log that must not change
 	now           func() time.Time
 	log           *slog.Logger
 	// fatal is told once that the log can no longer be written. It should end the process. If it returns, the
@@ -78,6 +79,7 @@ func openStore(o storeOptions) (*store, error) {
 		Cache:              pebble.NewCache(o.cacheBytes),
 		MemTableSize:       o.memtableBytes,
 		FormatMajorVersion: pebble.FormatNewest,
+		ReadOnly:           o.readOnly,
 	}
 	options.Levels[0].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	s.db, err = pebble.Open(o.dir, options)
@@ -85,15 +87,15 @@ func openStore(o storeOptions) (*store, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), lock.Close())
 	}
-	if err := s.resume(); err != nil {
+	if err := s.resume(o.readOnly); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), s.close())
 	}
 	return s, nil
 }
 
 // resume finds out where the log ends. Everything it finds is durable: Pebble flushes what it replays while opening.
-func (s *store) resume() error {
-	if err := s.checkFormat(); err != nil {
+func (s *store) resume(readOnly bool) error {
+	if err := s.checkFormat(readOnly); err != nil {
 		return err
 	}
 	v := view{s.db, math.MaxUint64}
@@ -111,7 +113,7 @@ func (s *store) resume() error {
 }
 
 // checkFormat refuses a folder that another program or another version wrote, and signs a new one.
-func (s *store) checkFormat() error {
+func (s *store) checkFormat(readOnly bool) error {
 	key := []byte{prefixFormat}
 	found, closer, err := s.db.Get(key)
 	if err == nil {
@@ -123,6 +125,9 @@ func (s *store) checkFormat() error {
 	}
 	if !errors.Is(err, pebble.ErrNotFound) {
 		return fmt.Errorf("read its format: %w", err)
+	}
+	if readOnly {
+		return errors.New("it holds no log; name the folder a node was started with")
 	}
 	if err := s.db.Set(key, []byte(formatVersion), pebble.Sync); err != nil {
 		return fmt.Errorf("write its format: %w", err)
