@@ -1,0 +1,37 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# Races and coverage are for `make race`; the plain suite is what CI runs.
+GO ?= go
+DATA ?= data
+
+.PHONY: help run test check race bench fuzz deps clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: deps ## Start the portal with demo data on http://localhost:8080
+	$(GO) run ./cmd/portal demo -data $(DATA)
+
+test: deps ## Run every test: domain, node, views, pages in Chromium, programs, floor plan
+	$(GO) vet ./...
+	$(GO) test -timeout 10m ./...
+
+check: deps ## What must hold before a commit: format, vet, tests
+	@unformatted="$$(gofmt -l .)"; if [ -n "$$unformatted" ]; then echo "Not gofmt-ed: $$unformatted"; exit 1; fi
+	@$(MAKE) --no-print-directory test
+
+race: deps ## The tests once more with the race detector
+	$(GO) test -race -timeout 30m ./...
+
+bench: deps ## Measure speed and memory as ratios within one run
+	$(GO) run ./cmd/internal/bench
+
+fuzz: ## Fuzz every parser for ten seconds each
+	@scripts/fuzz 10s
+
+deps: ## Install PostgreSQL and Chromium where that is allowed, else say how
+	@scripts/deps
+
+clean: ## Remove the demo's data folder
+	rm -rf $(DATA)

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"netrom.pl/portal/cmd/internal/foundation"
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/infra/vault"
+)
+
+// importSizeMax bounds an import file, in bytes.
+const importSizeMax = 64 << 20
+
+// importFile is what `portal import` reads: catalogue, customers, or both. Codes are the vendor's own numbers; the
+// identities of customers and licences derive from them, so that importing a file again changes nothing.
+type importFile struct {
+	Programs []struct {
+		Program  domain.ProgramID `json:"program"`
+		Name     string           `json:"name"`
+		Versions []struct {
+			Edition domain.Edition `json:"edition"`
+			Version domain.Version `json:"version"`
+		} `json:"versions"`
+		Prices []struct {
+			Edition domain.Edition `json:"edition"`
+			From    domain.Version `json:"from"` // empty: new program
+			To      domain.Version `json:"to"`
+			Net     string         `json:"net"` // złoty, as 1234,56
+			VATRate domain.VATRate `json:"vat_rate"`
+		} `json:"prices"`
+	} `json:"programs"`
+	Customers []importCustomer `json:"customers"`
+}
+
+type importCustomer struct {
+	Code            string          `json:"code"`
+	Name            string          `json:"name"`
+	NIP             string          `json:"nip"`
+	Email           string          `json:"email"`
+	Language        domain.Language `json:"language"`
+	Distributor     bool            `json:"distributor"`      // may order for clients
+	DistributorCode string          `json:"distributor_code"` // whose client it is
+	User            string          `json:"user"`             // empty: no login yet
+	Licences        []struct {
+		Code      string           `json:"code"`
+		Program   domain.ProgramID `json:"program"`
+		Edition   domain.Edition   `json:"edition"`
+		Version   domain.Version   `json:"version"`
+		Stations  int              `json:"stations"`
+		Activated bool             `json:"activated"`
+	} `json:"licences"`
+}
+
+func importFiles(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, data := foundation.Flags("portal import")
+	if err := foundation.Parse(flags, args, "portal import [-data DIR] FILE...", -1, stdout); err != nil {
+		return err
+	}
+	var files []importFile
+	for _, name := range flags.Args() {
+		file, err := readImportFile(os.DirFS("."), name)
+		if err != nil {
+			return err
+		}
+		files = append(files, file)
+	}
+	base, err := foundation.Open(ctx, foundation.FromEnvironment(*data, foundation.Logger(stderr)))
+	if err != nil {
+		return err
+	}
+	importer := newImporter(base)
+	for _, file := range files {
+		if err = importer.load(ctx, file); err != nil {
+			break
+		}
+	}
+	fmt.Fprintf(stdout, "%d facts recorded, %d were known already.\n", importer.recorded, importer.known)
+	return errors.Join(err, base.Close())
+}
+
+func readImportFile(files fs.FS, name string) (importFile, error) {
+	var file importFile
+	handle, err := openImportFile(files, name)
+	if err != nil {
+		return file, fmt.Errorf("open import file: %w", err)
+	}
+	defer handle.Close()
+	decoder := json.NewDecoder(io.LimitReader(handle, importSizeMax))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&file); err != nil {
+		return file, fmt.Errorf("read import file %s at byte %d: %w", name, decoder.InputOffset(), err)
+	}
+	if decoder.More() {
+		return file, fmt.Errorf("read import file %s: something follows the closing brace at byte %d", name, decoder.InputOffset())
+	}
+	return file, nil
+}
+
+// openImportFile takes paths that fs.FS does not know, such as absolute ones, from the disk itself.
+func openImportFile(files fs.FS, name string) (io.ReadCloser, error) {
+	if fs.ValidPath(name) {
+		return files.Open(name)
+	}
+	return os.Open(name)
+}
+
+// importer turns import files into commands.
+type importer struct {
+	log      domain.Log
+	vault    *vault.Vault
+	run      string // correlation of everything that this run does
+	recorded int
+	known    int
+}
+
+func newImporter(base *foundation.Foundation) *importer {
+	return &importer{log: base.Log, vault: base.Vault, run: uuid.NewString()}
+}
+
+func (i *importer) cause(names ...string) domain.Cause {
+	return domain.Cause{Command: domain.NameID(append([]string{i.run}, names...)...), Actor: "system:import", Correlation: i.run, Causation: i.run, At: time.Now()}
+}
+
+// importCommand executes one command and counts what it changed.
+func importCommand[S any, P domain.State[S]](ctx context.Context, i *importer, command domain.Command[S], names ...string) error {
+	outcome, err := domain.Execute[S, P](ctx, i.log, i.cause(names...), command)
+	if err != nil {
+		return fmt.Errorf("import %v: %w", names, err)
+	}
+	i.recorded += len(outcome.Events)
+	if len(outcome.Events) == 0 {
+		i.known++
+	}
+	return nil
+}
+
+func (i *importer) load(ctx context.Context, file importFile) error {
+	for _, program := range file.Programs {
+		if err := importCommand(ctx, i, domain.ListProgram{Program: program.Program, Name: program.Name}, "program", string(program.Program)); err != nil {
+			return err
+		}
+		for _, version := range program.Versions {
+			release := domain.ReleaseVersion{Program: program.Program, Edition: version.Edition, Version: version.Version}
+			if err := importCommand(ctx, i, release, "version", string(program.Program), string(version.Edition), string(version.Version)); err != nil {
+				return err
+			}
+		}
+		for _, price := range program.Prices {
+			net, err := domain.ParseMoney(price.Net)
+			if err != nil {
+				return fmt.Errorf("import price of %s: %w", program.Program, err)
+			}
+			entry := domain.Price{Program: program.Program, Edition: price.Edition, From: price.From, To: price.To, Net: net, VATRate: price.VATRate}
+			if err := importCommand(ctx, i, domain.SetPrice{Price: entry}, "price", string(entry.Entry())); err != nil {
+				return err
+			}
+		}
+	}
+	for _, customer := range file.Customers {
+		if err := i.customer(ctx, customer); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func customerID(code string) domain.CustomerID {
+	return domain.CustomerID(domain.NameID("customer", code))
+}
+
+func (i *importer) customer(ctx context.Context, c importCustomer) error {
+	nip, err := domain.ParseNIP(c.NIP)
+	if err != nil {
+		return fmt.Errorf("import customer %s: %w", c.Code, err)
+	}
+	id := customerID(c.Code)
+	register := domain.RegisterCustomer{Customer: id, Name: c.Name, NIP: nip, Email: c.Email, Language: c.Language, Distributor: c.Distributor}
+	if err := importCommand(ctx, i, register, "customer", c.Code); err != nil {
+		return err
+	}
+	if c.DistributorCode != "" {
+		distributor, err := domain.Load[domain.Customer](ctx, i.log, domain.CustomerStream(customerID(c.DistributorCode)))
+		if err != nil {
+			return err
+		}
+		assign := domain.AssignDistributor{Customer: id, Distributor: distributor.State}
+		if err := importCommand(ctx, i, assign, "distributor of", c.Code); err != nil {
+			return err
+		}
+	}
+	for _, owned := range c.Licences {
+		program, err := domain.Load[domain.Program](ctx, i.log, domain.ProgramStream(owned.Program))
+		if err != nil {
+			return err
+		}
+		grant := domain.GrantLicence{Licence: domain.LicenceID(domain.NameID("licence", owned.Code)), Customer: id, Program: program.State,
+			Edition: owned.Edition, Version: owned.Version, Stations: owned.Stations, Activated: owned.Activated}
+		if err := importCommand(ctx, i, grant, "licence", owned.Code); err != nil {
+			return err
+		}
+	}
+	if c.User == "" {
+		return nil
+	}
+	return i.login(ctx, id, c)
+}

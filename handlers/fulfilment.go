@@ -1,0 +1,411 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/projections"
+)
+
+// fulfilmentActor is who acts in the metadata of what the process manager does.
+const fulfilmentActor = "system:fulfilment"
+
+// graceBeforeFinishing is how long an unfinished submission or booking is left to the request that began it.
+const graceBeforeFinishing = 3 * time.Second
+
+// Fulfilment is the hands of the process manager: it does what an order owes, and records in the order's own stream
+// that it was done. Before acting it asks that stream, so doing a task twice is harmless but for a letter that left
+// without being recorded, which then leaves once more under the same Message-ID. Safe for concurrent use.
+type Fulfilment struct {
+	Log    domain.Log
+	Due    func(ctx context.Context, now time.Time, limit int) ([]projections.TaskRow, error)
+	Send   func(ctx context.Context, letter Letter) error
+	Sign   func(facts ActivationFacts) (SignedFile, error)
+	Link   func(ctx context.Context, account string, link int) (userName, url string, err error)
+	Vendor Vendor
+	Now    func() time.Time
+	Logger *slog.Logger
+
+	streams sync.Map // name -> *sync.Mutex: one pair of hands at a time on each stream
+}
+
+// ActivationFacts is what a signed activation file says. Source: R14.
+type ActivationFacts struct {
+	FileID      string
+	Revision    int // of the licence's files, from 1; a program keeps the highest
+	Licence     domain.LicenceID
+	Program     domain.ProgramID
+	ProgramName string
+	Edition     domain.Edition
+	Version     domain.Version
+	Stations    int
+	HolderName  string
+	HolderNIP   domain.NIP
+	IssuedAt    time.Time
+	Order       domain.OrderNumber
+	Payment     string            // id of the event that completed the payment
+	Distributor domain.CustomerID // who ordered for the holder; empty if it ordered itself
+}
+
+// SignedFile is an activation file ready to be sent.
+type SignedFile struct {
+	Name   string
+	Bytes  []byte
+	Digest string // SHA-256, hexadecimal
+	Key    string // id of the signing key
+}
+
+// Undeliverable is an error of Send that knows whether another try makes sense. Its text names nobody.
+type Undeliverable interface {
+	error
+	Permanent() bool
+}
+
+// tasksMax is how many due tasks are fetched at a time, handsMax how many streams are worked on side by side.
+const (
+	tasksMax = 200
+	handsMax = 4
+)
+
+// WorkOff does every task that is due and tells how many there were. A task that fails is recorded with its next try
+// and holds up nobody else; the error is about things without which no task can be done.
+func (f *Fulfilment) WorkOff(ctx context.Context) (int, error) {
+	rows, err := f.Due(ctx, f.Now(), tasksMax)
+	if err != nil {
+		return 0, fmt.Errorf("list due tasks: %w", err)
+	}
+	streams := map[string]projections.TaskRow{}
+	for _, row := range rows {
+		finishing := row.Task.Kind == domain.PlaceTask || row.Task.Kind == domain.BookTask
+		if !finishing || f.Now().Sub(row.Since) >= graceBeforeFinishing {
+			streams[row.Stream+string(row.Order)] = row
+		}
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(handsMax)
+	for _, row := range streams {
+		group.Go(func() error { return f.finish(ctx, row) })
+	}
+	return len(streams), group.Wait()
+}
+
+// finish does what one row of the task list asks for.
+func (f *Fulfilment) finish(ctx context.Context, row projections.TaskRow) error {
+	switch row.Task.Kind {
+	case domain.PlaceTask:
+		return f.place(ctx, row.Buyer, row.Order)
+	case domain.BookTask:
+		return f.book(ctx, row.Transfer)
+	case domain.LoginTask:
+		return f.greet(ctx, row.Customer)
+	}
+	return f.fulfil(ctx, row.Order)
+}
+
+// React does at once what an event makes due. It returns an error only if nothing could be recorded; the event should then come again.
+func (f *Fulfilment) React(ctx context.Context, record domain.Record) error {
+	switch e := record.Event.(type) {
+	case domain.OrderSubmitted:
+		return f.fulfil(ctx, e.Order)
+	case domain.PaymentReceived:
+		return f.fulfil(ctx, e.Order)
+	case domain.OrderCancelled:
+		return f.fulfil(ctx, e.Order)
+	case domain.ActivationFileResendRequested:
+		return f.fulfil(ctx, e.Order)
+	case domain.LoginGranted:
+		return f.greet(ctx, e.Customer)
+	}
+	return nil
+}
+
+func (f *Fulfilment) enter(stream string) (leave func()) {
+	turn, _ := f.streams.LoadOrStore(stream, &sync.Mutex{})
+	turn.(*sync.Mutex).Lock()
+	return turn.(*sync.Mutex).Unlock
+}
+
+// dossier is everything that the log knows of one order.
+type dossier struct {
+	domain.Order
+	records []domain.Record
+}
+
+func (f *Fulfilment) openDossier(ctx context.Context, order domain.OrderID) (dossier, error) {
+	var d dossier
+	for record, err := range f.Log.Read(ctx, domain.OrderStream(order), 0) {
+		if err != nil {
+			return d, fmt.Errorf("read order: %w", err)
+		}
+		d.Evolve(record.Event)
+		d.records = append(d.records, record)
+	}
+	return d, nil
+}
+
+// cause of a step that the process manager takes: it follows from the newest fact of the order.
+func (d dossier) cause(task domain.Task, step string, at time.Time) domain.Cause {
+	first, last := d.records[0], d.records[len(d.records)-1]
+	return domain.Cause{
+		Command: domain.NameID("task", string(d.Order.Order), task.ID, fmt.Sprint(task.Failure.Attempt), step),
+		Actor:   fulfilmentActor, OnBehalfOf: string(d.Buyer), Correlation: first.Metadata.Correlation, Causation: last.ID, At: at,
+	}
+}
+
+// fulfil does what an order owes, in order. A task that fails is recorded and waits; the tasks behind it go on.
+func (f *Fulfilment) fulfil(ctx context.Context, order domain.OrderID) error {
+	defer f.enter(domain.OrderStream(order))()
+	d, err := f.openDossier(ctx, order)
+	if err != nil {
+		return err
+	}
+	for _, task := range d.Owed() {
+		if task.Failure.NextAt.After(f.Now()) {
+			continue
+		}
+		err := f.do(ctx, d, task)
+		var refused Undeliverable
+		switch {
+		case err == nil:
+		case errors.As(err, &refused):
+			f.Logger.Warn("task failed", "order", order, "task", task.ID, "attempt", task.Failure.Attempt+1, "permanent", refused.Permanent())
+			failure := domain.RecordFailure{Order: order, Task: task.ID, Reason: refused.Error(), Permanent: refused.Permanent(), At: f.Now()}
+			if _, err := domain.Execute(ctx, f.Log, d.cause(task, "failed", f.Now()), failure); err != nil {
+				return fmt.Errorf("record that %s failed: %w", task.ID, err)
+			}
+		default:
+			return fmt.Errorf("do %s of order %s: %w", task.ID, order, err)
+		}
+		if d, err = f.openDossier(ctx, order); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *Fulfilment) do(ctx context.Context, d dossier, task domain.Task) error {
+	switch task.Kind {
+	case domain.ReleaseTask:
+		return f.release(ctx, d, task)
+	case domain.ConfirmTask:
+		return f.writeToBuyer(ctx, d, task, confirmationLetter)
+	case domain.MarkPaidTask:
+		return f.markPaid(ctx, d, task)
+	case domain.PaymentNoteTask:
+		return f.writeToBuyer(ctx, d, task, paymentLetter)
+	case domain.ActivateTask:
+		return f.activate(ctx, d, task)
+	}
+	return fmt.Errorf("no hands for a task of kind %q", task.Kind)
+}
+
+func (f *Fulfilment) release(ctx context.Context, d dossier, task domain.Task) error {
+	by := d.cause(task, "release", f.Now())
+	for _, line := range d.Lines {
+		if _, err := domain.Execute(ctx, f.Log, by, domain.WithdrawLicenceOrder{Order: d.Order.Order, Licence: line.Licence}); err != nil {
+			return fmt.Errorf("withdraw line %d: %w", line.Line, err)
+		}
+	}
+	_, err := domain.Execute(ctx, f.Log, by, domain.RecordRelease{Order: d.Order.Order})
+	return err
+}
+
+func (f *Fulfilment) markPaid(ctx context.Context, d dossier, task domain.Task) error {
+	by := d.cause(task, "mark", f.Now())
+	for _, line := range d.Lines {
+		if _, err := domain.Execute(ctx, f.Log, by, domain.MarkLicencePaid{Order: d.Order.Order, Licence: line.Licence}); err != nil {
+			return fmt.Errorf("mark line %d paid: %w", line.Line, err)
+		}
+	}
+	_, err := domain.Execute(ctx, f.Log, by, domain.RecordLicencesPaid{Order: d.Order.Order})
+	return err
+}
+
+func (f *Fulfilment) writeToBuyer(ctx context.Context, d dossier, task domain.Task, compose func(Vendor, dossier, domain.Customer) (Letter, error)) error {
+	buyer, err := domain.Load[domain.Customer](ctx, f.Log, domain.CustomerStream(d.Buyer))
+	if err != nil {
+		return err
+	}
+	letter, err := compose(f.Vendor, d, buyer.State)
+	if err != nil {
+		return err
+	}
+	if err := f.Send(ctx, letter); err != nil {
+		return err
+	}
+	_, err = domain.Execute(ctx, f.Log, d.cause(task, "sent", f.Now()), domain.RecordLetter{Order: d.Order.Order, Kind: task.Kind})
+	return err
+}
+
+// activate issues the file of a line if that has not happened yet, and sends it to the licence's address.
+func (f *Fulfilment) activate(ctx context.Context, d dossier, task domain.Task) error {
+	line := d.Lines[task.Line-1]
+	holder, err := domain.Load[domain.Customer](ctx, f.Log, domain.CustomerStream(line.Client))
+	if err != nil {
+		return err
+	}
+	issued := d.Files[line.Line].Issued
+	if issued == nil {
+		if issued, err = f.issue(ctx, d, task, line, holder.State); err != nil {
+			return fmt.Errorf("issue activation file of line %d: %w", line.Line, err)
+		}
+	}
+	letter, err := activationLetter(f.Vendor, d, line, task.Copy, *issued, holder.State)
+	if err != nil {
+		return err
+	}
+	if err := f.Send(ctx, letter); err != nil {
+		return err
+	}
+	_, err = domain.Execute(ctx, f.Log, d.cause(task, "sent", f.Now()), domain.RecordActivationFileSent{ActivationFileSent: domain.ActivationFileSent{
+		Order: d.Order.Order, Line: line.Line, Licence: line.Licence, Copy: task.Copy, Address: holder.State.Corrections[line.Licence]}})
+	return err
+}
+
+func (f *Fulfilment) issue(ctx context.Context, d dossier, task domain.Task, line domain.Line, holder domain.Customer) (*domain.ActivationFileIssued, error) {
+	payment := d.completingPayment()
+	revision, err := f.fileRevision(ctx, line.Licence, d.Order.Order)
+	if err != nil {
+		return nil, err
+	}
+	facts := ActivationFacts{
+		FileID: domain.NameID("activation-file", string(d.Order.Order), fmt.Sprint(line.Line)), Revision: revision,
+		Licence: line.Licence, Program: line.Program, ProgramName: line.ProgramName, Edition: line.Edition, Version: line.To,
+		Stations: line.Stations, HolderName: holder.Name, HolderNIP: holder.NIP, IssuedAt: payment.Metadata.At,
+		Order: d.Number, Payment: payment.ID,
+	}
+	if d.Buyer != line.Client {
+		facts.Distributor = d.Buyer
+	}
+	signed, err := f.Sign(facts)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	issued := domain.ActivationFileIssued{Order: d.Order.Order, Line: line.Line, Licence: line.Licence, Client: line.Client,
+		Name: signed.Name, File: signed.Bytes, Digest: signed.Digest, Key: signed.Key, Payment: payment.ID}
+	_, err = domain.Execute(ctx, f.Log, d.cause(task, "issue", f.Now()), domain.IssueActivationFile{ActivationFileIssued: issued})
+	return &issued, err
+}
+
+// completingPayment is the record of the payment with which the money covered the gross amount; the zero record before that.
+func (d dossier) completingPayment() domain.Record {
+	var sum domain.Money
+	for _, record := range d.records {
+		if payment, ok := record.Event.(domain.PaymentReceived); ok {
+			if sum += payment.Amount; sum >= d.Total.Gross {
+				return record
+			}
+		}
+	}
+	return domain.Record{}
+}
+
+// fileRevision counts the versions that a licence was paid for, up to and with this order.
+func (f *Fulfilment) fileRevision(ctx context.Context, licence domain.LicenceID, order domain.OrderID) (int, error) {
+	revision := 0
+	for record, err := range f.Log.Read(ctx, domain.LicenceStream(licence), 0) {
+		if err != nil {
+			return 0, fmt.Errorf("read licence: %w", err)
+		}
+		switch e := record.Event.(type) {
+		case domain.LicenceGranted:
+			revision++
+		case domain.LicencePaid:
+			revision++
+			if e.Order == order {
+				return revision, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("licence %s does not know that order %s was paid", licence, order)
+}
+
+// place finishes a submission whose request did not come to its end.
+func (f *Fulfilment) place(ctx context.Context, buyer domain.CustomerID, order domain.OrderID) error {
+	defer f.enter(domain.CartStream(buyer))()
+	cart, err := domain.Load[domain.Cart](ctx, f.Log, domain.CartStream(buyer))
+	if err != nil {
+		return err
+	}
+	by := domain.Cause{Command: domain.NameID("finish", string(order), fmt.Sprint(cart.Revision)), Actor: fulfilmentActor,
+		OnBehalfOf: string(buyer), Correlation: cart.Last.Metadata.Correlation, Causation: cart.Last.ID, At: f.Now()}
+	_, err = domain.Place(ctx, f.Log, by, buyer, order, f.Vendor.Terms)
+	if _, returned := domain.IsRefusal(err); returned {
+		return nil // the buyer finds the positions in the cart again
+	}
+	return err
+}
+
+// book finishes a matched transfer whose import did not come to its end.
+func (f *Fulfilment) book(ctx context.Context, id domain.TransferID) error {
+	transfer, err := domain.Load[domain.Transfer](ctx, f.Log, domain.TransferStream(id))
+	if err != nil || transfer.State.Match == nil {
+		return err
+	}
+	by := domain.Cause{Command: domain.NameID("book", string(id)), Actor: fulfilmentActor,
+		Correlation: transfer.Last.Metadata.Correlation, Causation: transfer.Last.ID, At: f.Now()}
+	_, err = domain.Execute(ctx, f.Log, by, paymentOf(*transfer.State.Match))
+	return err
+}
+
+// greet sends user name and one-time link for every login that was granted and not announced yet. Source: R1.
+func (f *Fulfilment) greet(ctx context.Context, id domain.CustomerID) error {
+	stream := domain.CustomerStream(id)
+	defer f.enter(stream)()
+	var customer domain.Customer
+	granted := map[string]domain.Record{} // the newest grant of each account
+	for record, err := range f.Log.Read(ctx, stream, 0) {
+		if err != nil {
+			return fmt.Errorf("read customer: %w", err)
+		}
+		customer.Evolve(record.Event)
+		if e, ok := record.Event.(domain.LoginGranted); ok {
+			granted[e.Account] = record
+		}
+	}
+	for account, grant := range granted {
+		login := customer.Logins[account]
+		if login.Sent >= login.Link || login.Failure.NextAt.After(f.Now()) {
+			continue
+		}
+		if err := f.announce(ctx, customer, login, grant); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// announce sends the letter of one login and records that it left, or why it did not.
+func (f *Fulfilment) announce(ctx context.Context, customer domain.Customer, login domain.LoginState, grant domain.Record) error {
+	granted := grant.Event.(domain.LoginGranted)
+	userName, url, err := f.Link(ctx, granted.Account, granted.Link)
+	if err != nil {
+		return fmt.Errorf("make one-time link: %w", err)
+	}
+	letter, err := loginLetter(f.Vendor, customer, granted, userName, url, grant.Metadata.At)
+	if err != nil {
+		return err
+	}
+	record := domain.RecordLoginLetter{Customer: granted.Customer, Account: granted.Account, Link: granted.Link}
+	err = f.Send(ctx, letter)
+	var refused Undeliverable
+	if errors.As(err, &refused) {
+		failure := login.Failure.After(refused.Error(), refused.Permanent(), f.Now())
+		record.Failure = &failure
+	} else if err != nil {
+		return fmt.Errorf("send login letter: %w", err)
+	}
+	by := domain.Cause{Command: domain.NameID("greet", granted.Account, fmt.Sprint(granted.Link), fmt.Sprint(login.Failure.Attempt)),
+		Actor: fulfilmentActor, OnBehalfOf: string(granted.Customer), Correlation: grant.Metadata.Correlation, Causation: grant.ID, At: f.Now()}
+	if _, err := domain.Execute(ctx, f.Log, by, record); err != nil {
+		return fmt.Errorf("record login letter: %w", err)
+	}
+	return nil
+}

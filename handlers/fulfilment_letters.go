@@ -1,0 +1,157 @@
+package handlers
+
+import (
+	"bytes"
+	"embed"
+	"fmt"
+	html "html/template"
+	"strings"
+	text "text/template"
+	"time"
+
+	"netrom.pl/portal/domain"
+)
+
+// Vendor is who sells: what it says of itself in letters and on orders.
+type Vendor struct {
+	Name  string
+	Email string // where letters come from, and where questions go (R1)
+	URL   string // of the portal, without a slash at the end
+	Terms domain.Terms
+}
+
+// Letter is a message that leaves the house. The same letter always has the same ID, date and contents, so that a
+// repeated sending can be recognised by whoever receives it.
+type Letter struct {
+	ID          string // stable Message-ID, without the host
+	At          time.Time
+	To          string
+	Subject     string
+	Text        string
+	HTML        string
+	Attachments []Attachment
+}
+
+// Attachment of a letter.
+type Attachment struct {
+	Name    string
+	Type    string // media type
+	Content []byte
+}
+
+//go:embed letters
+var letterFiles embed.FS
+
+// letterTemplates are parsed once at start, so that a broken one stops the program and not a letter.
+var (
+	letterTexts = text.Must(text.New("").Funcs(letterFuncs).ParseFS(letterFiles, "letters/*.txt"))
+	letterPages = html.Must(html.New("").Funcs(letterFuncs).ParseFS(letterFiles, "letters/*.html"))
+)
+
+var letterFuncs = map[string]any{"day": dayText, "edition": editionText}
+
+// dayText writes a calendar day as people do.
+func dayText(language domain.Language, day domain.Day) string {
+	t, err := time.Parse(time.DateOnly, string(day))
+	if err != nil {
+		return string(day)
+	}
+	months := monthsOf[language]
+	return fmt.Sprintf("%d %s %d", t.Day(), months[t.Month()-1], t.Year())
+}
+
+var monthsOf = map[domain.Language][12]string{
+	domain.Polish:  {"stycznia", "lutego", "marca", "kwietnia", "maja", "czerwca", "lipca", "sierpnia", "września", "października", "listopada", "grudnia"},
+	domain.English: {"January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"},
+}
+
+// editionText names the edition, and the number of stations where there are many.
+func editionText(language domain.Language, edition domain.Edition, stations int) string {
+	switch {
+	case edition == domain.SingleStation && language == domain.English:
+		return "single-station"
+	case edition == domain.SingleStation:
+		return "wersja jednostanowiskowa"
+	case language == domain.English:
+		return fmt.Sprintf("multi-station, %d stations", stations)
+	}
+	return fmt.Sprintf("wersja wielostanowiskowa, %d %s", stations, polishPlural(stations, "stanowisko", "stanowiska", "stanowisk"))
+}
+
+// polishPlural picks the form of a noun. Source: CLDR plural rules for Polish.
+func polishPlural(n int, one, few, many string) string {
+	switch {
+	case n == 1:
+		return one
+	case n%10 >= 2 && n%10 <= 4 && (n%100 < 12 || n%100 > 14):
+		return few
+	}
+	return many
+}
+
+// letterFacts is what the letters about an order can speak of.
+type letterFacts struct {
+	Vendor   Vendor
+	Language domain.Language
+	Customer domain.Customer // whom the letter is for
+	Order    domain.Order
+	Line     domain.Line
+	Serial   string
+	File     domain.ActivationFileIssued
+	Overpaid domain.Money
+	UserName string
+	URL      string
+}
+
+// compose fills the templates of one kind of letter. The first line of the text is the subject.
+func compose(kind, id string, at time.Time, to string, facts letterFacts) (Letter, error) {
+	letter := Letter{ID: id, At: at.UTC().Truncate(time.Second), To: to}
+	var plain, page bytes.Buffer
+	name := kind + "." + string(facts.Language)
+	if err := letterTexts.ExecuteTemplate(&plain, name+".txt", facts); err != nil {
+		return letter, fmt.Errorf("write letter %s: %w", name, err)
+	}
+	if err := letterPages.ExecuteTemplate(&page, name+".html", facts); err != nil {
+		return letter, fmt.Errorf("write letter %s: %w", name, err)
+	}
+	subject, body, _ := strings.Cut(plain.String(), "\n")
+	letter.Subject, letter.Text, letter.HTML = subject, strings.TrimLeft(body, "\n"), page.String()
+	return letter, nil
+}
+
+// confirmationLetter confirms the order and says how to pay. Source: R12.
+func confirmationLetter(vendor Vendor, d dossier, buyer domain.Customer) (Letter, error) {
+	return compose("order-confirmation", letterID(d, domain.ConfirmTask), d.records[0].Metadata.At, buyer.Email,
+		letterFacts{Vendor: vendor, Language: buyer.Language, Customer: buyer, Order: d.Order})
+}
+
+// paymentLetter says that the money has arrived and what follows.
+func paymentLetter(vendor Vendor, d dossier, buyer domain.Customer) (Letter, error) {
+	return compose("payment-received", letterID(d, domain.PaymentNoteTask), d.completingPayment().Metadata.At, buyer.Email,
+		letterFacts{Vendor: vendor, Language: buyer.Language, Customer: buyer, Order: d.Order, Overpaid: -d.Open()})
+}
+
+// activationLetter carries the activation file of one line to the licence's address. Source: R4, R14.
+func activationLetter(vendor Vendor, d dossier, line domain.Line, copy int, issued domain.ActivationFileIssued, holder domain.Customer) (Letter, error) {
+	at := d.completingPayment().Metadata.At
+	for _, record := range d.records {
+		if e, ok := record.Event.(domain.ActivationFileResendRequested); ok && e.Line == line.Line && e.Copy == copy {
+			at = record.Metadata.At
+		}
+	}
+	id := domain.NameID("letter", string(d.Order.Order), string(domain.ActivateTask), fmt.Sprint(line.Line), fmt.Sprint(copy))
+	letter, err := compose("activation-file", id, at, holder.ActivationEmail(line.Licence),
+		letterFacts{Vendor: vendor, Language: holder.Language, Customer: holder, Order: d.Order, Line: line, Serial: line.Licence.Serial(), File: issued})
+	letter.Attachments = []Attachment{{Name: issued.Name, Type: "text/plain; charset=utf-8", Content: issued.File}}
+	return letter, err
+}
+
+// loginLetter announces the user name with a one-time link for setting the password; it never contains a password. Source: R1.
+func loginLetter(vendor Vendor, customer domain.Customer, granted domain.LoginGranted, userName, url string, at time.Time) (Letter, error) {
+	return compose("login", domain.NameID("letter", granted.Account, fmt.Sprint(granted.Link)), at, customer.Email,
+		letterFacts{Vendor: vendor, Language: customer.Language, Customer: customer, UserName: userName, URL: url})
+}
+
+func letterID(d dossier, kind domain.TaskKind) string {
+	return domain.NameID("letter", string(d.Order.Order), string(kind))
+}
