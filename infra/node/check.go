@@ -26,7 +26,11 @@ func Check(dir string) (CheckReport, error) {
 	if _, err := os.Stat(dir + "/" + lockFile); err != nil {
 		return CheckReport{}, fmt.Errorf("check the log in %q: the folder holds no log; name the folder a node was started with", dir)
 	}
-	s, err := openStore(storeOptions{dir: dir, fs: vfs.Default, cacheBytes: DefaultCacheBytes,
+	return checkFolder(dir, vfs.Default)
+}
+
+func checkFolder(dir string, fs vfs.FS) (CheckReport, error) {
+	s, err := openStore(storeOptions{dir: dir, fs: fs, cacheBytes: DefaultCacheBytes,
 		memtableBytes: DefaultMemtableBytes, readOnly: true, log: slog.New(slog.DiscardHandler), fatal: die})
 	if err != nil {
 		return CheckReport{}, err
