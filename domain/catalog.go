@@ -201,7 +201,7 @@ type ReleaseVersion struct {
 // Stream of the program.
 func (c ReleaseVersion) Stream() string { return ProgramStream(c.Program) }
 
-// Decide refuses unknown programs and malformed versions.
+// Decide refuses unknown programs, malformed versions and another spelling of a released one, such as 3 for 3.0.
 func (c ReleaseVersion) Decide(p Program) ([]Event, error) {
 	if p.ID == "" {
 		return nil, refuse(ProgramNotListed, "program", string(c.Program))
@@ -209,7 +209,11 @@ func (c ReleaseVersion) Decide(p Program) ([]Event, error) {
 	if err := checkVersion(c.Edition, c.Version); err != nil {
 		return nil, err
 	}
-	if p.isReleased(c.Edition, c.Version) {
+	same := func(released Version) bool { return released.Compare(c.Version) == 0 }
+	if i := slices.IndexFunc(p.Released[c.Edition], same); i >= 0 {
+		if released := p.Released[c.Edition][i]; released != c.Version {
+			return nil, refuse(AlreadyExists, "what", string(released))
+		}
 		return nil, nil
 	}
 	return []Event{VersionReleased(c)}, nil
@@ -259,7 +263,7 @@ func (c SetPrice) check(p Program) error {
 	case c.From == "" && c.Edition == MultiStation,
 		c.From != "" && !versionPattern.MatchString(string(c.From)),
 		c.From != "" && step > 0,
-		step == 0 && !c.ToMultiStation():
+		c.From != "" && step == 0 && !c.ToMultiStation():
 		return refuse(InvalidInput, "field", "from", "limit", string(c.To))
 	case c.Net <= 0 || c.Net > UnitPriceMax:
 		return refuse(InvalidInput, "field", "net", "limit", UnitPriceMax.String())

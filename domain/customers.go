@@ -141,10 +141,13 @@ func (c RegisterCustomer) Stream() string { return CustomerStream(c.Customer) }
 
 // Decide refuses malformed facts and other facts under the same identity.
 func (c RegisterCustomer) Decide(known Customer) ([]Event, error) {
+	if err := checkText("customer", string(c.Customer), IdentityMax); err != nil {
+		return nil, err
+	}
 	if err := checkText("name", c.Name, NameMax); err != nil {
 		return nil, err
 	}
-	if _, err := ParseNIP(string(c.NIP)); err != nil {
+	if nip, err := ParseNIP(string(c.NIP)); err != nil || nip != c.NIP {
 		return nil, refuse(InvalidInput, "field", "nip", "limit", "10")
 	}
 	if err := checkEmail("email", c.Email); err != nil {
@@ -156,7 +159,7 @@ func (c RegisterCustomer) Decide(known Customer) ([]Event, error) {
 	if known.ID == "" {
 		return []Event{CustomerRegistered(c)}, nil
 	}
-	if known.Name != c.Name || known.NIP != c.NIP || known.Email != c.Email || known.IsDistributor != c.Distributor {
+	if c != (RegisterCustomer{known.ID, known.Name, known.NIP, known.Email, known.Language, known.IsDistributor}) {
 		return nil, refuse(AlreadyExists, "what", string(c.Customer))
 	}
 	return nil, nil
@@ -180,10 +183,16 @@ type GrantLogin struct {
 // Stream of the customer.
 func (c GrantLogin) Stream() string { return CustomerStream(c.Customer) }
 
-// Decide refuses unknown customers.
+// Decide refuses unknown customers, and links that do not count from 1.
 func (c GrantLogin) Decide(known Customer) ([]Event, error) {
 	if known.ID == "" {
 		return nil, refuse(NotFound)
+	}
+	if err := checkText("account", c.Account, IdentityMax); err != nil {
+		return nil, err
+	}
+	if c.Link < 1 {
+		return nil, refuse(InvalidInput, "field", "link", "limit", "1")
 	}
 	if login, ok := known.Logins[c.Account]; ok && login.Link >= c.Link {
 		return nil, nil
@@ -202,9 +211,13 @@ type RecordLoginLetter struct {
 // Stream of the customer.
 func (c RecordLoginLetter) Stream() string { return CustomerStream(c.Customer) }
 
-// Decide records each letter once.
+// Decide records each letter once, and each attempt.
 func (c RecordLoginLetter) Decide(known Customer) ([]Event, error) {
-	if login := known.Logins[c.Account]; login.Link != c.Link || login.Sent >= c.Link {
+	login := known.Logins[c.Account]
+	if login.Link != c.Link || login.Sent >= c.Link {
+		return nil, nil
+	}
+	if c.Failure != nil && c.Failure.Attempt <= login.Failure.Attempt {
 		return nil, nil
 	}
 	if c.Failure != nil {

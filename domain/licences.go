@@ -189,6 +189,12 @@ func (c GrantLicence) Decide(known Licence) ([]Event, error) {
 		}
 		return nil, nil
 	}
+	if err := checkText("licence", string(c.Licence), IdentityMax); err != nil {
+		return nil, err
+	}
+	if err := checkText("customer", string(c.Customer), IdentityMax); err != nil {
+		return nil, err
+	}
 	if c.Program.ID == "" {
 		return nil, refuse(ProgramNotListed)
 	}
@@ -236,12 +242,16 @@ func (c OrderLicence) Decide(known Licence) ([]Event, error) {
 		return []Event{LicenceOrdered{Licence: line.Licence, Customer: line.Client, Program: line.Program,
 			Edition: line.Edition, Version: line.To, Stations: line.Stations, Order: c.Order}}, nil
 	}
+	edition := line.Edition
+	if line.From == line.To {
+		edition = SingleStation // where the step to the multi-station edition starts
+	}
 	switch {
 	case !known.Exists():
 		return nil, refuse(NotFound)
 	case known.Pending != nil:
 		return nil, refuse(UpdateAlreadyOrdered, "order", string(known.Pending.Order))
-	case known.Version != line.From:
+	case known.Version != line.From, known.Edition != edition:
 		return nil, refuse(VersionIsOlder)
 	}
 	return []Event{UpdateOrdered{Licence: line.Licence, Edition: line.Edition, Version: line.To, Stations: line.Stations, Order: c.Order}}, nil

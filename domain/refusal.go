@@ -3,6 +3,7 @@ package domain
 import (
 	"errors"
 	"fmt"
+	"unicode/utf8"
 )
 
 // Refusal is the business saying no. Code is one of the constants below and names the sentence that the door says
@@ -70,12 +71,13 @@ const (
 
 // limits of text that comes from outside, in bytes
 const (
-	NameMax  = 200
-	EmailMax = 254
+	NameMax     = 200
+	EmailMax    = 254
+	IdentityMax = 100
 )
 
 func checkText(field, text string, max int) error {
-	if text == "" || len(text) > max {
+	if text == "" || len(text) > max || !utf8.ValidString(text) {
 		return refuse(InvalidInput, "field", field, "limit", fmt.Sprint(max))
 	}
 	for _, r := range text {
