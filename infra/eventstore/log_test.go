@@ -2,7 +2,6 @@ package eventstore_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,22 +14,9 @@ import (
 	"netrom.pl/portal/infra/node"
 )
 
-// derived keys stand for a vault that has forgotten nobody.
-type derived struct{}
-
-func (derived) Key(_ context.Context, subject, purpose string) ([]byte, error) {
-	key := sha256.Sum256([]byte("test key of " + subject + " for " + purpose))
-	return key[:], nil
-}
-
-func (d derived) Find(ctx context.Context, subject, purpose string) ([]byte, bool, error) {
-	key, err := d.Key(ctx, subject, purpose)
-	return key, true, err
-}
-
 func openStore(t testing.TB, url string) *eventstore.Store {
 	t.Helper()
-	store, err := eventstore.Open(eventstore.Options{URL: url, Keys: derived{}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
+	store, err := eventstore.Open(eventstore.Options{URL: url, Keys: logtest.Keys{}, Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package logtest
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"iter"
@@ -42,6 +43,21 @@ func Run(t *testing.T, open func(t *testing.T) domain.Log) {
 			test(t, ctx, open(t))
 		})
 	}
+}
+
+// Keys are keys of personal fields that follow from their names: always there, nowhere kept.
+type Keys struct{}
+
+// Key derives a key.
+func (Keys) Key(_ context.Context, subject, purpose string) ([]byte, error) {
+	key := sha256.Sum256([]byte("test key of " + subject + " for " + purpose))
+	return key[:], nil
+}
+
+// Find derives a key.
+func (k Keys) Find(ctx context.Context, subject, purpose string) ([]byte, bool, error) {
+	key, err := k.Key(ctx, subject, purpose)
+	return key, true, err
 }
 
 // Stream is a name that nobody has used.
