@@ -22,12 +22,24 @@ import (
 // bare makes a client without the official library, to see the answers themselves.
 func bare(t testing.TB, n *node.Node) streams.StreamsClient {
 	t.Helper()
-	conn, err := grpc.NewClient(n.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	c, err := dialBare(n)
 	if err != nil {
 		t.Fatalf("dial: %v", err)
 	}
-	t.Cleanup(func() { conn.Close() })
-	return streams.NewStreamsClient(conn)
+	return c
+}
+
+// dialBare makes a client that ends with its node.
+func dialBare(n *node.Node) (streams.StreamsClient, error) {
+	conn, err := grpc.NewClient(n.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return nil, err
+	}
+	go func() {
+		<-n.Done()
+		conn.Close()
+	}()
+	return streams.NewStreamsClient(conn), nil
 }
 
 func identifier(stream string) *shared.StreamIdentifier {

@@ -72,8 +72,9 @@ func openStore(o storeOptions) (*store, error) {
 		return nil, fmt.Errorf("lock the log in %q: %w; stop the node that uses this folder, or choose another folder", o.dir, err)
 	}
 	s.lock = lock
+	disk := &watchedDisk{FS: o.fs, fail: s.fail}
 	options := &pebble.Options{
-		FS:                 o.fs,
+		FS:                 disk,
 		Lock:               lock,
 		Logger:             pebbleLogger{s},
 		Cache:              pebble.NewCache(o.cacheBytes),
@@ -82,15 +83,26 @@ func openStore(o storeOptions) (*store, error) {
 		ReadOnly:           o.readOnly,
 	}
 	options.Levels[0].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
-	s.db, err = pebble.Open(o.dir, options)
+	s.db, err = openPebble(o.dir, options)
 	options.Cache.Unref()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), lock.Close())
 	}
+	disk.opened.Store(true)
 	if err := s.resume(o.readOnly); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), s.close())
 	}
 	return s, nil
+}
+
+// openPebble opens the files. Pebble panics when a folder cannot be synced; here that is an error like any other.
+func openPebble(dir string, options *pebble.Options) (db *pebble.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%v", p)
+		}
+	}()
+	return pebble.Open(dir, options)
 }
 
 // resume finds out where the log ends. Everything it finds is durable: Pebble flushes what it replays while opening.

@@ -1,0 +1,173 @@
+package node_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/google/uuid"
+
+	"netrom.pl/portal/infra/node"
+)
+
+// A failing disk ends the process, so the process with the failing disk is a child: this test program again, told by
+// these variables what to do instead of testing.
+const (
+	workDir  = "NODE_TEST_WORK_DIR"  // where the log of the child is
+	workFail = "NODE_TEST_WORK_FAIL" // which of its changing disk operations fails, from 1
+)
+
+// How a child ends.
+const (
+	exitDone      = 0  // all went well
+	exitUntouched = 10 // all went well, and there was no operation of that number
+	exitRefused   = 11 // the start or an append was refused
+)
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(workDir); dir != "" {
+		n, err := strconv.ParseInt(os.Getenv(workFail), 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		os.Exit(workOnFailingDisk(dir, n))
+	}
+	os.Exit(m.Run())
+}
+
+var errDisk = errors.New("the disk says no")
+
+// TestEveryDiskOperationFails lets the first disk operation of a workload fail, then the second, and so on until the
+// workload runs through: opening, appending, filling write buffers, closing. Whatever fails, what was acknowledged is
+// there when a node is started on the folder again, and what is there is intact.
+func TestEveryDiskOperationFails(t *testing.T) {
+	outcomes := make(map[string]int)
+	for n := 1; ; n++ {
+		dir := filepath.Join(t.TempDir(), "log")
+		acked, outcome := runChild(t, dir, n)
+		outcomes[outcome]++
+		if len(acked) > 0 {
+			checkFolder(t, dir, n, acked)
+		}
+		if t.Failed() {
+			return
+		}
+		if outcome == "untouched" {
+			break
+		}
+	}
+	t.Logf("outcomes: %v", outcomes)
+	if outcomes["process ended"] == 0 || outcomes["refused"] == 0 {
+		t.Errorf("outcomes are %v: the sweep did not reach both the start and the log", outcomes)
+	}
+}
+
+// runChild works on a failing disk in another process and returns what that acknowledged.
+func runChild(t *testing.T, dir string, n int) (acked map[string]uint64, outcome string) {
+	t.Helper()
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), workDir+"="+dir, fmt.Sprintf("%s=%d", workFail, n))
+	var complaint strings.Builder
+	child.Stderr = &complaint
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	acked = make(map[string]uint64)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		id, position, _ := strings.Cut(lines.Text(), " ")
+		if acked[id], err = strconv.ParseUint(position, 10, 64); err != nil {
+			t.Fatalf("the child said %q: %v", lines.Text(), err)
+		}
+	}
+	child.Wait() // its exit code follows
+	switch code := child.ProcessState.ExitCode(); code {
+	case exitDone:
+		return acked, "coped"
+	case exitUntouched:
+		return acked, "untouched"
+	case exitRefused:
+		return acked, "refused"
+	default:
+		if !strings.Contains(complaint.String(), errDisk.Error()) {
+			t.Errorf("operation %d failed, the process ended with code %d and without naming the cause:\n%s", n, code, complaint.String())
+		}
+		return acked, "process ended"
+	}
+}
+
+func checkFolder(t *testing.T, dir string, n int, acked map[string]uint64) {
+	t.Helper()
+	if _, err := node.Check(dir); err != nil {
+		t.Errorf("operation %d failed: %v", n, err)
+	}
+	events := afterCut(t, dir, vfs.Default)
+	for id, position := range acked {
+		if events[id] != position {
+			t.Errorf("operation %d failed: event %s was acknowledged at position %d and is now at %d (0: lost)", n, id, position, events[id])
+		}
+	}
+}
+
+// workOnFailingDisk is the child: it prints what is acknowledged and returns its exit code.
+func workOnFailingDisk(dir string, n int64) int {
+	var operations atomic.Int64
+	disk := errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if changes(op.Kind) && operations.Add(1) == n {
+			return errDisk
+		}
+		return nil
+	}))
+	e, err := node.Start(context.Background(), node.OnDisk(node.Options{Dir: dir, MemtableBytes: 1 << 20}, disk, nil))
+	if err != nil {
+		return exitRefused
+	}
+	c, err := dialBare(e)
+	if err != nil || !fillBuffers(c) {
+		return exitRefused
+	}
+	e.Stop()
+	if operations.Load() < n {
+		return exitUntouched
+	}
+	return exitDone
+}
+
+// fillBuffers appends until Pebble has written tables to the disk and goes on.
+func fillBuffers(c streams.StreamsClient) bool {
+	content := `"` + strings.Repeat("x", 200_000) + `"`
+	for i := range 8 {
+		id := uuid.NewString()
+		r, _, err := bareAppend(c, expecting(fmt.Sprint("s-", i%3), "any"), message(id, "T", content))
+		if err != nil || r.GetSuccess() == nil {
+			return false
+		}
+		fmt.Println(id, r.GetSuccess().GetPosition().GetCommitPosition())
+	}
+	return true
+}
+
+// changes tells whether an operation writes to the disk.
+func changes(k errorfs.OpKind) bool {
+	switch k {
+	case errorfs.OpCreate, errorfs.OpLink, errorfs.OpRemove, errorfs.OpRename, errorfs.OpReuseForWrite, errorfs.OpMkdirAll,
+		errorfs.OpFileWrite, errorfs.OpFileWriteAt, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo,
+		errorfs.OpFilePreallocate, errorfs.OpOpenDir:
+		return true
+	}
+	return false
+}
