@@ -62,11 +62,12 @@ type importCustomer struct {
 
 func importFiles(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags, data := foundation.Flags("portal import")
-	if err := foundation.Parse(flags, args, "portal import [-data DIR] FILE...", -1, stdout); err != nil {
+	names, err := foundation.Parse(flags, args, "portal import [-data DIR] FILE...", -1, stdout)
+	if err != nil {
 		return err
 	}
 	var files []importFile
-	for _, name := range flags.Args() {
+	for _, name := range names {
 		file, err := readImportFile(os.DirFS("."), name)
 		if err != nil {
 			return err

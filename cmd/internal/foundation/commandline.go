@@ -1,11 +1,13 @@
 package foundation
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"netrom.pl/portal/domain"
 )
@@ -25,27 +27,68 @@ func Flags(name string) (set *flag.FlagSet, data *string) {
 	return set, set.String("data", "data", "data folder `DIR`")
 }
 
-// Parse reads the flags. When help was asked for, it prints it and answers ErrHelp, which is a success. synopsis follows the
-// program's name in the help; arguments is how many arguments must follow the flags, -1 for one or more.
-func Parse(set *flag.FlagSet, args []string, synopsis string, arguments int, stdout io.Writer) error {
-	err := set.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		fmt.Fprintf(stdout, "Usage: %s\n\n", synopsis)
-		set.SetOutput(stdout)
-		set.PrintDefaults()
-		return ErrHelp
+// Parse reads flags and arguments, in any order, and gives the arguments. When help was asked for, it prints it and
+// answers ErrHelp, which is a success. synopsis is what to type; arguments is how many are needed, -1 for one or more.
+func Parse(set *flag.FlagSet, args []string, synopsis string, arguments int, stdout io.Writer) ([]string, error) {
+	var found []string
+	for {
+		err := set.Parse(args)
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Fprintf(stdout, "Usage: %s\n\n", synopsis)
+			set.SetOutput(stdout)
+			set.PrintDefaults()
+			return nil, ErrHelp
+		}
+		if err != nil {
+			return nil, UsageError{fmt.Errorf("%w\nUsage: %s (-h lists the flags)", err, synopsis)}
+		}
+		if set.NArg() == 0 {
+			break
+		}
+		found, args = append(found, set.Arg(0)), set.Args()[1:]
 	}
-	if err == nil && (arguments >= 0 && set.NArg() != arguments || arguments < 0 && set.NArg() == 0) {
-		err = fmt.Errorf("%d arguments do not fit", set.NArg())
+	if arguments >= 0 && len(found) != arguments || arguments < 0 && len(found) == 0 {
+		return nil, UsageError{fmt.Errorf("%d arguments do not fit\nUsage: %s (-h lists the flags)", len(found), synopsis)}
 	}
-	if err != nil {
-		return UsageError{fmt.Errorf("%w\nUsage: %s (-h lists the flags)", err, synopsis)}
-	}
-	return nil
+	return found, nil
 }
 
 // ErrHelp says that the help was printed and nothing is left to do.
 var ErrHelp = flag.ErrHelp
+
+// Command is one word after the program's name.
+type Command struct {
+	Name string
+	Does string // for the help
+	Run  func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+}
+
+// Run runs the command that the first argument names and gives the program's exit status.
+func Run(ctx context.Context, program string, commands []Command, args []string, stdout, stderr io.Writer) int {
+	help := func(w io.Writer) {
+		fmt.Fprintf(w, "Usage:\n\n")
+		for _, command := range commands {
+			fmt.Fprintf(w, "  %s %-12s %s\n", program, command.Name, command.Does)
+		}
+		fmt.Fprintf(w, "\n%s COMMAND -h lists the flags of a command.\n", program)
+	}
+	if len(args) == 0 {
+		help(stderr)
+		return exitUsage
+	}
+	for _, command := range commands {
+		if command.Name == args[0] {
+			return exitStatus(command.Run(ctx, args[1:], stdout, stderr), program+" "+command.Name, stderr)
+		}
+	}
+	if slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
+		help(stdout)
+		return 0
+	}
+	fmt.Fprintf(stderr, "%s: there is no command %q.\n", program, args[0])
+	help(stderr)
+	return exitUsage
+}
 
 // the exit statuses of all programs
 const (
@@ -53,8 +96,8 @@ const (
 	exitUsage  = 2
 )
 
-// ExitStatus says an error in one sentence on stderr and gives the status to exit with: 0, 1 for a failure, 2 for a mistake on the command line.
-func ExitStatus(err error, program string, stderr io.Writer) int {
+// exitStatus says an error in one sentence on stderr and gives the status to exit with: 0, 1 for a failure, 2 for a mistake on the command line.
+func exitStatus(err error, program string, stderr io.Writer) int {
 	var usage UsageError
 	switch {
 	case err == nil, errors.Is(err, ErrHelp):

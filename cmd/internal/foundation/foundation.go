@@ -29,6 +29,7 @@ type Options struct {
 	EventStoreURL string // esdb://...
 	DatabaseURL   string // postgres://...
 	LogOnly       bool   // neither Postgres nor vault are needed; personal fields stay sealed
+	Existing      bool   // the folder must be there already
 	Logger        *slog.Logger
 }
 
@@ -71,6 +72,9 @@ func Open(ctx context.Context, o Options) (*Foundation, error) {
 }
 
 func (f *Foundation) open(ctx context.Context, o Options) error {
+	if _, err := os.Stat(o.Dir); o.Existing && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no data folder %s; name the portal's with -data", o.Dir)
+	}
 	// Others may pass through (the database server runs as another user), but what lies inside is closed to them.
 	if err := os.MkdirAll(o.Dir, 0o711); err != nil {
 		return fmt.Errorf("make data folder: %w", err)

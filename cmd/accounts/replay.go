@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"netrom.pl/portal/cmd/internal/foundation"
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/projections"
+)
+
+func replay(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, data := foundation.Flags("accounts replay")
+	asOf := flags.String("as-of", "", "leave out what was recorded after `MOMENT`: a day (2026-11-22, the whole Polish day counts) or a time (2026-11-22T14:30:00Z)")
+	compare := flags.Bool("compare", false, "also read the portal's tables in Postgres, and fail unless they add up to the same totals")
+	if _, err := foundation.Parse(flags, args, "accounts replay [-data DIR] [-as-of MOMENT] [-compare]", 0, stdout); err != nil {
+		return err
+	}
+	until, err := readMoment(*asOf)
+	if err != nil {
+		return foundation.UsageError{Err: err}
+	}
+	if *compare && *asOf != "" {
+		return foundation.UsageError{Err: errors.New("-compare looks at the tables as they are now; leave out -as-of")}
+	}
+	options := foundation.FromEnvironment(*data, foundation.Logger(stderr))
+	options.LogOnly, options.Existing = !*compare, true
+	base, err := foundation.Open(ctx, options)
+	if err != nil {
+		return err
+	}
+	return errors.Join(replayFrom(ctx, base, until, *compare, stdout), base.Close())
+}
+
+// readMoment reads the end of a Polish day, or a moment. The zero time stands for no limit.
+func readMoment(text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if moment, err := time.Parse(time.RFC3339, text); err == nil {
+		return moment, nil
+	}
+	poland, err := time.LoadLocation("Europe/Warsaw")
+	if err != nil {
+		return time.Time{}, fmt.Errorf("find the Polish time zone: %w", err)
+	}
+	day, err := time.ParseInLocation(time.DateOnly, text, poland)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("-as-of %q is neither a day such as 2026-11-22 nor a time such as 2026-11-22T14:30:00Z", text)
+	}
+	return day.AddDate(0, 0, 1).Add(-time.Nanosecond), nil
+}
+
+func replayFrom(ctx context.Context, base *foundation.Foundation, until time.Time, compare bool, stdout io.Writer) error {
+	var ledger projections.Ledger
+	for record, err := range base.Log.History(ctx, 0) {
+		if err != nil {
+			return fmt.Errorf("replay the log: %w", err)
+		}
+		if until.IsZero() || !record.Metadata.At.After(until) {
+			ledger.See(record)
+		}
+	}
+	for _, order := range ledger.Orders() {
+		printOrder(stdout, order)
+	}
+	totals := ledger.Totals()
+	fmt.Fprintf(stdout, "\nFrom the log, up to position %d:\n", ledger.Until)
+	printTotals(stdout, totals)
+	if !compare {
+		return nil
+	}
+	return compareWithViews(ctx, base, ledger.Until, totals, stdout)
+}
+
+func printOrder(w io.Writer, order *projections.History) {
+	fmt.Fprintf(w, "%s  %s  gross %s  paid %s  open %s\n", order.Number, order.Status(), order.Total.Gross, order.PaidAmount(), order.Open())
+	fmt.Fprintf(w, "    order %s  buyer %s  due %s\n", order.Order.Order, order.Buyer, order.DueOn)
+	for _, line := range order.Lines {
+		from := "new"
+		if line.From != "" {
+			from = string(line.From) + " ->"
+		}
+		fmt.Fprintf(w, "    %d. %s %s %s, %s, stations %d: net %s, VAT %d%% %s, gross %s\n",
+			line.Line, line.ProgramName, from, line.To, line.Edition, line.Stations, line.Net, line.VATRate, line.VAT, line.Gross)
+	}
+	for _, entry := range order.Entries {
+		fmt.Fprintf(w, "    %s  @%d  %s", entry.At.Format(time.RFC3339), entry.Position, entry.Type)
+		if entry.Line > 0 {
+			fmt.Fprintf(w, "  line %d", entry.Line)
+		}
+		if entry.Amount != 0 {
+			fmt.Fprintf(w, "  %s", entry.Amount)
+		}
+		fmt.Fprintf(w, "  by %s\n", entry.Actor)
+	}
+}
+
+func printTotals(w io.Writer, t projections.Totals) {
+	fmt.Fprintf(w, "  orders     %d, of them cancelled %d, paid %d, fulfilled %d\n", t.Orders, t.Cancelled, t.Paid, t.Fulfilled)
+	fmt.Fprintf(w, "  gross      %s\n", t.Gross)
+	fmt.Fprintf(w, "  received   %s\n", t.Received)
+	fmt.Fprintf(w, "  transfers  %d, of them matched %d, together %s\n", t.Transfers, t.Matched, t.Incoming)
+}
+
+// compareWithViews reads the same totals from the read models of the portal.
+func compareWithViews(ctx context.Context, base *foundation.Foundation, at domain.Position, totals projections.Totals, stdout io.Writer) error {
+	views, err := base.SettledViews(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer views.Close()
+	tables, err := projections.OpenTables(ctx, views)
+	if err != nil {
+		return fmt.Errorf("open the portal's tables: %w", err)
+	}
+	defer tables.Close()
+	shown, err := tables.Totals(ctx)
+	if err != nil {
+		return fmt.Errorf("read the portal's totals: %w", err)
+	}
+	fmt.Fprintf(stdout, "From the portal's tables:\n")
+	printTotals(stdout, shown)
+	if shown != totals {
+		return errors.New("the portal's tables do not add up to what the log says; rebuild them with: portal rebuild")
+	}
+	fmt.Fprintln(stdout, "Both agree.")
+	return nil
+}

@@ -1,0 +1,79 @@
+package foundation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"sync"
+
+	"github.com/jmoiron/sqlx"
+
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/infra/postgres"
+	"netrom.pl/portal/projections"
+)
+
+// ViewsSchema is where the read models are.
+const ViewsSchema = "views"
+
+// OpenSchema migrates the read models' tables in a schema of the portal's database and opens them.
+func (f *Foundation) OpenSchema(ctx context.Context, schema string) (*sqlx.DB, error) {
+	if err := postgres.Migrate(ctx, f.DB, schema, projections.Migrations()); err != nil {
+		return nil, err
+	}
+	address, err := url.Parse(f.where.Database)
+	if err != nil {
+		return nil, fmt.Errorf("read DATABASE_URL: it must have the form postgres://user:password@host/database")
+	}
+	query := address.Query()
+	query.Set("search_path", schema)
+	address.RawQuery = query.Encode()
+	return postgres.Open(ctx, address.String())
+}
+
+// RunViews keeps every view up to date until the context ends. A view that stops tells failed and leaves the others running.
+func RunViews(ctx context.Context, db *sqlx.DB, log domain.Log, failed func(error)) {
+	var running sync.WaitGroup
+	for _, view := range projections.All() {
+		running.Go(func() {
+			if err := projections.Run(ctx, db, log, view, projections.Options{}); err != nil && ctx.Err() == nil {
+				failed(err)
+			}
+		})
+	}
+	running.Wait()
+}
+
+// SettledViews opens the read models when they have seen everything up to a position. On a stopped portal's folder it
+// brings them up to date itself.
+func (f *Foundation) SettledViews(ctx context.Context, at domain.Position) (*sqlx.DB, error) {
+	db, err := f.OpenSchema(ctx, ViewsSchema)
+	if err != nil {
+		return nil, err
+	}
+	settled, cancel := context.WithCancelCause(ctx)
+	var running sync.WaitGroup
+	if f.Owner {
+		running.Go(func() { RunViews(settled, db, f.Log, cancel) })
+	}
+	err = f.Settle(settled, db, at)
+	if cause := context.Cause(settled); cause != nil {
+		err = cause
+	}
+	cancel(nil)
+	running.Wait()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("wait for the read models: %w", err), db.Close())
+	}
+	return db, nil
+}
+
+// Settle waits until all views have seen everything up to a position.
+func (f *Foundation) Settle(ctx context.Context, db *sqlx.DB, at domain.Position) error {
+	var names []string
+	for _, view := range projections.All() {
+		names = append(names, view.Name)
+	}
+	return projections.Settle(ctx, db, at, names...)
+}

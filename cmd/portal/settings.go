@@ -1,0 +1,80 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"net/mail"
+	"os"
+	"path/filepath"
+
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
+)
+
+// settings are what the command line and the environment say about a running portal.
+type settings struct {
+	data   string
+	listen string
+	url    string
+	smtp   string // SMTP_URL; empty: letters go into the data folder
+	demo   bool
+}
+
+func (s *settings) flags(set *flag.FlagSet) {
+	set.StringVar(&s.listen, "listen", "localhost:8080", "`ADDRESS` to listen on")
+	set.StringVar(&s.url, "url", "", "`URL` under which people reach the portal, for links in letters (default http://ADDRESS)")
+	s.smtp = os.Getenv("SMTP_URL")
+}
+
+// vendorFile says who sells; it lies in the data folder.
+const vendorFile = "vendor.json"
+
+// vendorFacts is the form of the vendor file.
+type vendorFacts struct {
+	Name        string `json:"name"`
+	NIP         string `json:"nip"`
+	Account     string `json:"account"` // NRB on which orders are paid
+	Email       string `json:"email"`
+	PaymentDays int    `json:"payment_days"`
+}
+
+const vendorExample = `{"name": "NetRom", "nip": "1234563218", "account": "84 1020 5558 0000 1234 0000 5678", "email": "poczta@netrom.pl", "payment_days": 14}`
+
+const paymentDaysMax = 365
+
+func readVendor(dir string) (handlers.Vendor, error) {
+	path := filepath.Join(dir, vendorFile)
+	raw, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return handlers.Vendor{}, fmt.Errorf("%s is missing: it says who sells and where the money goes. Write one like this:\n%s", path, vendorExample)
+	}
+	if err != nil {
+		return handlers.Vendor{}, fmt.Errorf("read vendor: %w", err)
+	}
+	var facts vendorFacts
+	if err := json.Unmarshal(raw, &facts); err != nil {
+		return handlers.Vendor{}, fmt.Errorf("read %s: %w. It should look like this:\n%s", path, err, vendorExample)
+	}
+	return facts.check(path)
+}
+
+func (f vendorFacts) check(path string) (handlers.Vendor, error) {
+	nip, nipErr := domain.ParseNIP(f.NIP)
+	account, accountErr := domain.ParseNRB(f.Account)
+	_, emailErr := mail.ParseAddress(f.Email)
+	err := errors.Join(nipErr, accountErr, emailErr)
+	if f.Name == "" {
+		err = errors.Join(err, errors.New("the name is empty"))
+	}
+	if f.PaymentDays < 1 || f.PaymentDays > paymentDaysMax {
+		err = errors.Join(err, fmt.Errorf("payment_days must be from 1 to %d", paymentDaysMax))
+	}
+	if err != nil {
+		return handlers.Vendor{}, fmt.Errorf("read %s: %w", path, err)
+	}
+	return handlers.Vendor{Name: f.Name, Email: f.Email, Terms: domain.Terms{
+		Bank: domain.BankData{Recipient: f.Name, NIP: nip, Account: account}, PaymentDays: f.PaymentDays}}, nil
+}
