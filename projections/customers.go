@@ -1,8 +1,87 @@
 package projections
 
 import (
+	"context"
+	"fmt"
+
 	"netrom.pl/portal/domain"
 )
+
+// customers is who buys here, for whom, and where activation files go.
+var customers = View{
+	Name:   "customers",
+	Tables: []string{"customers", "activation_emails"},
+	Concerns: func(event domain.Event) bool {
+		switch event.(type) {
+		case domain.CustomerRegistered, domain.DistributorAssigned, domain.DistributorRemoved, domain.ActivationEmailCorrected:
+			return true
+		}
+		return false
+	},
+	See: seeCustomers,
+}
+
+func seeCustomers(ctx context.Context, s *Session, page []domain.Record) error {
+	ids := keys(page, idIn("customer"))
+	states, err := remembered[domain.Customer](ctx, s, `select id as key, state from customers where id = any($1)`, ids)
+	if err != nil {
+		return err
+	}
+	for _, record := range page {
+		states[idIn("customer")(record)].Evolve(record.Event)
+	}
+	text := func(value func(*domain.Customer) string) any {
+		return column(ids, func(id string) string { return value(states[id]) })
+	}
+	_, err = s.change(ctx, `
+		insert into customers (id, name, nip, email, language, is_distributor, distributor, state)
+		select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::text[], $8::json[])
+		on conflict (id) do update set name = excluded.name, nip = excluded.nip, email = excluded.email, language = excluded.language,
+			is_distributor = excluded.is_distributor, distributor = excluded.distributor, state = excluded.state`,
+		column(ids, func(id string) string { return id }),
+		text(func(c *domain.Customer) string { return c.Name }),
+		text(func(c *domain.Customer) string { return string(c.NIP) }),
+		text(func(c *domain.Customer) string { return c.Email }),
+		text(func(c *domain.Customer) string { return string(c.Language) }),
+		column(ids, func(id string) bool { return states[id].IsDistributor }),
+		text(func(c *domain.Customer) string { return string(c.Distributor) }),
+		text(func(c *domain.Customer) string { return encode(c) }))
+	if err != nil {
+		return fmt.Errorf("write customers: %w", err)
+	}
+	return writeActivationEmails(ctx, s, page, states)
+}
+
+func writeActivationEmails(ctx context.Context, s *Session, page []domain.Record, states map[string]*domain.Customer) error {
+	owners := map[string]*domain.Customer{}
+	licences := keys(page, func(record domain.Record) string {
+		corrected, ok := record.Event.(domain.ActivationEmailCorrected)
+		if !ok {
+			return ""
+		}
+		owners[string(corrected.Licence)] = states[string(corrected.Customer)]
+		return string(corrected.Licence)
+	})
+	if len(licences) == 0 {
+		return nil
+	}
+	_, err := s.change(ctx, `
+		insert into activation_emails (licence, customer, email, corrections)
+		select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+		on conflict (licence) do update set customer = excluded.customer, email = excluded.email, corrections = excluded.corrections`,
+		column(licences, func(l string) string { return l }),
+		column(licences, func(l string) string { return string(owners[l].ID) }),
+		column(licences, func(l string) string { return owners[l].ActivationEmails[domain.LicenceID(l)] }),
+		column(licences, func(l string) int64 { return int64(owners[l].Corrections[domain.LicenceID(l)]) }))
+	if err != nil {
+		return fmt.Errorf("write activation e-mails: %w", err)
+	}
+	return nil
+}
+
+// visible is who may look at what belongs to the customer called owner: the customer itself, and its distributor. The
+// viewer is $1. Source: R5.
+const visible = `(owner.id = $1 or owner.distributor = $1)`
 
 // CustomerRow is a registered company.
 type CustomerRow struct {
@@ -14,4 +93,53 @@ type CustomerRow struct {
 	IsDistributor   bool
 	Distributor     domain.CustomerID // empty: orders for itself
 	DistributorName string
+}
+
+const selectCustomers = `
+	select c.id, c.name, c.nip, c.email, c.language, c.is_distributor as isdistributor, c.distributor,
+		coalesce(d.name, '') as distributorname
+	from customers c left join customers d on d.id = c.distributor`
+
+// Customer finds one customer.
+func (t *Tables) Customer(ctx context.Context, id domain.CustomerID) (CustomerRow, bool, error) {
+	var rows []CustomerRow
+	if err := t.customer.SelectContext(ctx, &rows, id); err != nil {
+		return CustomerRow{}, false, fmt.Errorf("find customer: %w", err)
+	}
+	if len(rows) == 0 {
+		return CustomerRow{}, false, nil
+	}
+	return rows[0], true, nil
+}
+
+// Customers lists everybody by name.
+func (t *Tables) Customers(ctx context.Context) ([]CustomerRow, error) {
+	rows := []CustomerRow{}
+	if err := t.customers.SelectContext(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("list customers: %w", err)
+	}
+	return rows, nil
+}
+
+// Clients lists the customers of a distributor by name, without itself.
+func (t *Tables) Clients(ctx context.Context, distributor domain.CustomerID) ([]CustomerRow, error) {
+	rows := []CustomerRow{}
+	if err := t.clients.SelectContext(ctx, &rows, distributor); err != nil {
+		return nil, fmt.Errorf("list clients: %w", err)
+	}
+	return rows, nil
+}
+
+// clientNames finds the names of those for whom lines were ordered.
+func (t *Tables) clientNames(ctx context.Context, lines []domain.Line) (map[domain.CustomerID]string, error) {
+	var rows []struct{ Kind, ID, Name string }
+	err := t.names.SelectContext(ctx, &rows, column(lines, func(l domain.Line) string { return string(l.Client) }), column(lines[:0], func(domain.Line) string { return "" }))
+	if err != nil {
+		return nil, fmt.Errorf("find names: %w", err)
+	}
+	names := map[domain.CustomerID]string{}
+	for _, row := range rows {
+		names[domain.CustomerID(row.ID)] = row.Name
+	}
+	return names, nil
 }

@@ -1,10 +1,175 @@
 package projections
 
 import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"netrom.pl/portal/domain"
 )
+
+// orders is what was submitted, and how far it has come.
+var orders = View{
+	Name:   "orders",
+	Tables: []string{"orders", "activation_files"},
+	Concerns: func(event domain.Event) bool {
+		switch event.(type) {
+		case domain.OrderSubmitted, domain.OrderCancelled, domain.PaymentReceived, domain.LetterSent,
+			domain.ActivationFileIssued, domain.ActivationFileSent, domain.ActivationFileResendRequested:
+			return true
+		}
+		return false
+	},
+	See: seeOrders,
+}
+
+// orderState is an order with what its buyer is shown of its history.
+type orderState struct {
+	Order  domain.Order            `json:"order"`
+	At     time.Time               `json:"at"` // of the submission
+	Steps  []OrderStep             `json:"steps"`
+	Issued map[int]domain.Position `json:"issued"` // by line: where its activation file was issued
+}
+
+// evolve folds a record of an order stream.
+func (o *orderState) evolve(record domain.Record) {
+	o.Order.Evolve(record.Event)
+	at := record.Metadata.At
+	switch e := record.Event.(type) {
+	case domain.OrderSubmitted:
+		o.At, o.Issued = at, map[int]domain.Position{}
+		o.Steps = []OrderStep{{What: StepSubmitted, At: at}}
+	case domain.OrderCancelled:
+		o.Steps = append(o.Steps, OrderStep{What: StepCancelled, At: at})
+	case domain.PaymentReceived:
+		o.Steps = append(o.Steps, OrderStep{What: StepPayment, At: at, Amount: e.Amount})
+	case domain.LetterSent:
+		switch e.Kind {
+		case domain.ConfirmTask:
+			o.Steps = append(o.Steps, OrderStep{What: StepConfirmationSent, At: at})
+		case domain.PaymentNoteTask:
+			o.Steps = append(o.Steps, OrderStep{What: StepPaymentNoted, At: at})
+		}
+	case domain.ActivationFileIssued:
+		o.Issued[e.Line] = record.Position
+	case domain.ActivationFileSent:
+		o.Steps = append(o.Steps, OrderStep{What: StepFileSent, At: at, Line: e.Line})
+	}
+}
+
+func seeOrders(ctx context.Context, s *Session, page []domain.Record) error {
+	ids := keys(page, idIn("order"))
+	states, err := remembered[orderState](ctx, s, `select id as key, state from orders where id = any($1)`, ids)
+	if err != nil {
+		return err
+	}
+	touched := map[domain.LicenceID]activationFileRow{}
+	for _, record := range page {
+		order := states[idIn("order")(record)]
+		order.evolve(record)
+		for _, line := range linesWithFiles(record.Event) {
+			file := order.file(line)
+			if known, ok := touched[file.licence]; !ok || known.issued <= file.issued {
+				touched[file.licence] = file
+			}
+		}
+	}
+	if err := writeOrders(ctx, s, ids, states); err != nil {
+		return err
+	}
+	return writeActivationFiles(ctx, s, touched)
+}
+
+// linesWithFiles are the lines whose activation file an event concerns.
+func linesWithFiles(event domain.Event) []int {
+	switch e := event.(type) {
+	case domain.ActivationFileIssued:
+		return []int{e.Line}
+	case domain.ActivationFileSent:
+		return []int{e.Line}
+	case domain.ActivationFileResendRequested:
+		return []int{e.Line}
+	}
+	return nil
+}
+
+func writeOrders(ctx context.Context, s *Session, ids []string, states map[string]*orderState) error {
+	text := func(value func(*orderState) string) any {
+		return column(ids, func(id string) string { return value(states[id]) })
+	}
+	money := func(value func(*orderState) domain.Money) any {
+		return column(ids, func(id string) int64 { return int64(value(states[id])) })
+	}
+	_, err := s.change(ctx, `
+		insert into orders (id, number, buyer, at, due_on, status, net, vat, gross, received, paid, title, state)
+		select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
+			$9::bigint[], $10::bigint[], $11::boolean[], $12::text[], $13::json[])
+		on conflict (id) do update set status = excluded.status, received = excluded.received, paid = excluded.paid, state = excluded.state`,
+		column(ids, func(id string) string { return id }),
+		text(func(o *orderState) string { return o.Order.Number.String() }),
+		text(func(o *orderState) string { return string(o.Order.Buyer) }),
+		text(func(o *orderState) string { return timestamp(o.At) }),
+		text(func(o *orderState) string { return string(o.Order.DueOn) }),
+		text(func(o *orderState) string { return string(o.Order.Status()) }),
+		money(func(o *orderState) domain.Money { return o.Order.Total.Net }),
+		money(func(o *orderState) domain.Money { return o.Order.Total.VAT }),
+		money(func(o *orderState) domain.Money { return o.Order.Total.Gross }),
+		money(func(o *orderState) domain.Money { return o.Order.PaidAmount() }),
+		column(ids, func(id string) bool { return states[id].Order.Paid() }),
+		text(func(o *orderState) string { return o.Order.Title }),
+		text(func(o *orderState) string { return encode(o) }))
+	if err != nil {
+		return fmt.Errorf("write orders: %w", err)
+	}
+	return nil
+}
+
+// activationFileRow is the file of one line, seen from its licence.
+type activationFileRow struct {
+	licence domain.LicenceID
+	order   domain.OrderID
+	line    domain.Line
+	issued  domain.Position
+	domain.FileState
+}
+
+func (o *orderState) file(number int) activationFileRow {
+	line := o.Order.Lines[number-1]
+	return activationFileRow{licence: line.Licence, order: o.Order.Order, line: line, issued: o.Issued[number], FileState: o.Order.Files[number]}
+}
+
+// writeActivationFiles keeps the newest file of each licence.
+func writeActivationFiles(ctx context.Context, s *Session, touched map[domain.LicenceID]activationFileRow) error {
+	var files []activationFileRow
+	for _, file := range touched {
+		files = append(files, file)
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	slices.SortFunc(files, func(a, b activationFileRow) int { return cmp.Compare(a.licence, b.licence) })
+	_, err := s.change(ctx, `
+		insert into activation_files as f (licence, order_id, line, edition, version, issued, sent, wanted, address)
+		select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])
+		on conflict (licence) do update set order_id = excluded.order_id, line = excluded.line, edition = excluded.edition,
+			version = excluded.version, issued = excluded.issued, sent = excluded.sent, wanted = excluded.wanted, address = excluded.address
+		where f.issued <= excluded.issued`,
+		column(files, func(f activationFileRow) string { return string(f.licence) }),
+		column(files, func(f activationFileRow) string { return string(f.order) }),
+		column(files, func(f activationFileRow) int64 { return int64(f.line.Line) }),
+		column(files, func(f activationFileRow) string { return string(f.line.Edition) }),
+		column(files, func(f activationFileRow) string { return string(f.line.To) }),
+		column(files, func(f activationFileRow) int64 { return int64(f.issued) }),
+		column(files, func(f activationFileRow) int64 { return int64(f.Sent) }),
+		column(files, func(f activationFileRow) int64 { return int64(f.Wanted) }),
+		column(files, func(f activationFileRow) int64 { return int64(f.Address) }))
+	if err != nil {
+		return fmt.Errorf("write activation files: %w", err)
+	}
+	return nil
+}
 
 // OrderRow is an order. [Tables.Orders] leaves Bank, Lines and Steps empty, [Tables.Order] fills them.
 type OrderRow struct {
@@ -50,15 +215,75 @@ type OrderStep struct {
 	Line   int          `json:"line,omitempty"`   // of a file
 }
 
-// Totals are sums over all orders and transfers, to be compared with those that the log gives.
-type Totals struct {
-	Orders    int          // submitted, whatever became of them
-	Cancelled int          //
-	Paid      int          // covered by payments and not cancelled
-	Fulfilled int          // every activation file has left
-	Gross     domain.Money // of all orders but the cancelled ones
-	Received  domain.Money // booked on orders
-	Transfers int          // that came in
-	Matched   int          // of them found their order
-	Incoming  domain.Money // sum of the transfers
+// storedOrder is a row of the orders table as it is read.
+type storedOrder struct {
+	OrderRow
+	NumberText      string
+	Net, VAT, Gross domain.Money
+	State           []byte
+}
+
+const selectOrders = `
+	select o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon, o.status,
+		o.net, o.vat, o.gross, o.received as paid, o.title
+	from orders o left join customers b on b.id = o.buyer
+	where o.buyer = $1
+	order by o.at desc, o.number desc`
+
+const selectOrder = `
+	select o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon, o.status,
+		o.net, o.vat, o.gross, o.received as paid, o.title, o.state
+	from orders o left join customers b on b.id = o.buyer
+	where o.buyer = $1 and o.id = $2`
+
+// Orders lists what the buyer has ordered, newest first, without lines, steps and bank data.
+func (t *Tables) Orders(ctx context.Context, buyer domain.CustomerID) ([]OrderRow, error) {
+	var stored []storedOrder
+	if err := t.orders.SelectContext(ctx, &stored, buyer); err != nil {
+		return nil, fmt.Errorf("list orders: %w", err)
+	}
+	list := make([]OrderRow, len(stored))
+	for i, row := range stored {
+		var err error
+		if list[i], err = row.order(); err != nil {
+			return nil, fmt.Errorf("list orders: %w", err)
+		}
+	}
+	return list, nil
+}
+
+// Order shows one order to its buyer. To everybody else, a client of the buyer too, it does not exist.
+func (t *Tables) Order(ctx context.Context, viewer domain.CustomerID, id domain.OrderID) (OrderRow, bool, error) {
+	var stored []storedOrder
+	if err := t.order.SelectContext(ctx, &stored, viewer, id); err != nil {
+		return OrderRow{}, false, fmt.Errorf("find order: %w", err)
+	}
+	if len(stored) == 0 {
+		return OrderRow{}, false, nil
+	}
+	row, err := stored[0].order()
+	if err != nil {
+		return OrderRow{}, false, fmt.Errorf("find order: %w", err)
+	}
+	state, err := decode[orderState](stored[0].State)
+	if err != nil {
+		return OrderRow{}, false, fmt.Errorf("find order: %w", err)
+	}
+	names, err := t.clientNames(ctx, state.Order.Lines)
+	if err != nil {
+		return OrderRow{}, false, err
+	}
+	row.Bank, row.Steps = state.Order.Bank, state.Steps
+	for _, line := range state.Order.Lines {
+		_, issued := state.Issued[line.Line]
+		row.Lines = append(row.Lines, OrderLine{Line: line, ClientName: names[line.Client], Serial: line.Licence.Serial(),
+			FileIssued: issued, FileSent: state.Order.Files[line.Line].Sent > 0})
+	}
+	return row, true, nil
+}
+
+func (s storedOrder) order() (OrderRow, error) {
+	row := s.OrderRow
+	row.At, row.Total = row.At.UTC(), domain.Amounts{Net: s.Net, VAT: s.VAT, Gross: s.Gross}
+	return row, row.Number.UnmarshalText([]byte(s.NumberText))
 }

@@ -1,10 +1,249 @@
 package projections
 
 import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/lib/pq"
 
 	"netrom.pl/portal/domain"
 )
+
+// tasks is what the process manager owes: the fold of every stream that can oblige it to do something.
+var tasks = View{
+	Name:   "tasks",
+	Tables: []string{"tasks", "task_streams"},
+	Concerns: func(event domain.Event) bool {
+		switch event.(type) {
+		case domain.OrderSubmitted, domain.OrderCancelled, domain.LicencesReleased, domain.PaymentReceived, domain.LetterSent,
+			domain.LicencesMarkedPaid, domain.ActivationFileSent, domain.ActivationFileResendRequested, domain.TaskFailed,
+			domain.CustomerRegistered, domain.LoginGranted, domain.LoginLetterSent, domain.LoginLetterFailed,
+			domain.CartSubmitted, domain.CartReturned, domain.TransferMatched:
+			return true
+		}
+		return false
+	},
+	See: seeTasks,
+}
+
+// duties is what the view remembers of one stream: of an order, a customer, a cart or a transfer.
+type duties struct {
+	Order    *domain.Order           `json:"order,omitempty"`
+	Customer *domain.Customer        `json:"customer,omitempty"` // identity and logins only
+	Placing  map[domain.OrderID]bool `json:"placing,omitempty"`  // submissions of the cart that are not placed yet
+	Booking  *domain.TransferMatched `json:"booking,omitempty"`  // the match, until its order has the money
+	Since    map[string]time.Time    `json:"since,omitempty"`    // by task
+}
+
+// over tells that nothing about the stream need be remembered.
+func (d *duties) over() bool {
+	return d.Order == nil && d.Customer == nil && len(d.Placing) == 0 && d.Booking == nil
+}
+
+// streamsOf are the streams whose duties a record changes: its own, and the one that it relieves.
+func streamsOf(record domain.Record) []string {
+	switch e := record.Event.(type) {
+	case domain.OrderSubmitted:
+		return []string{record.Stream, domain.CartStream(e.Buyer)}
+	case domain.PaymentReceived:
+		return []string{record.Stream, domain.TransferStream(e.Transfer)}
+	}
+	return []string{record.Stream}
+}
+
+func seeTasks(ctx context.Context, s *Session, page []domain.Record) error {
+	var touched, needed []string
+	for _, record := range page {
+		touched = append(touched, streamsOf(record)...)
+		if matched, ok := record.Event.(domain.TransferMatched); ok {
+			needed = append(needed, domain.OrderStream(matched.Order))
+		}
+	}
+	slices.Sort(touched)
+	touched = slices.Compact(touched)
+	states, err := remembered[duties](ctx, s, `select stream as key, state from task_streams where stream = any($1)`, append(needed, touched...))
+	if err != nil {
+		return err
+	}
+	for _, record := range page {
+		for _, stream := range streamsOf(record) {
+			states[stream].evolve(stream, record, states)
+		}
+	}
+	if err := writeDuties(ctx, s, touched, states); err != nil {
+		return err
+	}
+	return writeTasks(ctx, s, touched, states)
+}
+
+// evolve folds a record into the duties of one of its streams.
+func (d *duties) evolve(stream string, record domain.Record, all map[string]*duties) {
+	switch kind, _, _ := strings.Cut(stream, "-"); kind {
+	case "order":
+		if d.Order == nil {
+			d.Order = &domain.Order{}
+		}
+		d.Order.Evolve(record.Event)
+	case "customer":
+		d.evolveLogins(record.Event)
+	case "cart":
+		d.evolveSubmissions(record.Event)
+	case "transfer":
+		d.evolveBooking(record.Event, all)
+	}
+	since := map[string]time.Time{}
+	for _, task := range d.owed() {
+		at, known := d.Since[task.ID]
+		if !known {
+			at = record.Metadata.At
+		}
+		since[task.ID] = at
+	}
+	d.Since = since
+}
+
+// evolveLogins folds a customer and forgets everything that says who it is.
+func (d *duties) evolveLogins(event domain.Event) {
+	if d.Customer == nil {
+		d.Customer = &domain.Customer{}
+	}
+	d.Customer.Evolve(event)
+	d.Customer = &domain.Customer{ID: d.Customer.ID, Logins: d.Customer.Logins}
+}
+
+func (d *duties) evolveSubmissions(event domain.Event) {
+	switch e := event.(type) {
+	case domain.CartSubmitted:
+		if d.Placing == nil {
+			d.Placing = map[domain.OrderID]bool{}
+		}
+		d.Placing[e.Order] = true
+	case domain.CartReturned:
+		delete(d.Placing, e.Order)
+	case domain.OrderSubmitted:
+		delete(d.Placing, e.Order)
+	}
+}
+
+func (d *duties) evolveBooking(event domain.Event, all map[string]*duties) {
+	switch e := event.(type) {
+	case domain.TransferMatched:
+		order := all[domain.OrderStream(e.Order)].Order
+		booked := order != nil && slices.ContainsFunc(order.Payments, func(p domain.PaymentReceived) bool { return p.Transfer == e.Transfer })
+		if !booked {
+			d.Booking = &e
+		}
+	case domain.PaymentReceived:
+		d.Booking = nil
+	}
+}
+
+// owed lists what the stream obliges the process manager to do.
+func (d *duties) owed() []domain.Task {
+	var tasks []domain.Task
+	if d.Order != nil {
+		tasks = append(tasks, d.Order.Owed()...)
+	}
+	if d.Customer != nil {
+		for _, account := range slices.Sorted(maps.Keys(d.Customer.Logins)) {
+			if login := d.Customer.Logins[account]; login.Link > login.Sent {
+				tasks = append(tasks, domain.Task{ID: string(domain.LoginTask) + "-" + account, Kind: domain.LoginTask, Copy: login.Link, Failure: login.Failure})
+			}
+		}
+	}
+	for _, order := range slices.Sorted(maps.Keys(d.Placing)) {
+		tasks = append(tasks, domain.Task{ID: string(domain.PlaceTask) + "-" + string(order), Kind: domain.PlaceTask})
+	}
+	if d.Booking != nil {
+		tasks = append(tasks, domain.Task{ID: string(domain.BookTask), Kind: domain.BookTask})
+	}
+	return tasks
+}
+
+// rows shows the duties of a stream as tasks with their identities and times.
+func (d *duties) rows(stream string) []TaskRow {
+	_, id, _ := strings.Cut(stream, "-")
+	var rows []TaskRow
+	for _, task := range d.owed() {
+		row := TaskRow{Stream: stream, Task: task, Since: d.Since[task.ID]}
+		switch task.Kind {
+		case domain.LoginTask:
+			row.Customer = d.Customer.ID
+		case domain.PlaceTask:
+			row.Buyer, row.Customer = domain.CustomerID(id), domain.CustomerID(id)
+			row.Order = domain.OrderID(strings.TrimPrefix(task.ID, string(domain.PlaceTask)+"-"))
+		case domain.BookTask:
+			row.Transfer, row.Order = d.Booking.Transfer, d.Booking.Order
+		default:
+			row.Order, row.Buyer, row.Customer = d.Order.Order, d.Order.Buyer, d.Order.Buyer
+		}
+		row.DueAt = row.Since
+		if task.Failure.Attempt > 0 {
+			row.DueAt = task.Failure.NextAt
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+func writeDuties(ctx context.Context, s *Session, streams []string, states map[string]*duties) error {
+	over := slices.DeleteFunc(slices.Clone(streams), func(stream string) bool { return !states[stream].over() })
+	kept := slices.DeleteFunc(slices.Clone(streams), func(stream string) bool { return states[stream].over() })
+	if len(over) > 0 {
+		if _, err := s.change(ctx, `delete from task_streams where stream = any($1)`, pq.Array(over)); err != nil {
+			return fmt.Errorf("forget streams: %w", err)
+		}
+	}
+	if len(kept) > 0 {
+		_, err := s.change(ctx, `
+			insert into task_streams (stream, state) select * from unnest($1::text[], $2::json[])
+			on conflict (stream) do update set state = excluded.state`,
+			pq.Array(kept), column(kept, func(stream string) string { return encode(states[stream]) }))
+		if err != nil {
+			return fmt.Errorf("write streams: %w", err)
+		}
+	}
+	return nil
+}
+
+// writeTasks replaces the tasks of some streams.
+func writeTasks(ctx context.Context, s *Session, streams []string, states map[string]*duties) error {
+	var rows []TaskRow
+	for _, stream := range streams {
+		rows = append(rows, states[stream].rows(stream)...)
+	}
+	if _, err := s.change(ctx, `delete from tasks where stream = any($1)`, pq.Array(streams)); err != nil {
+		return fmt.Errorf("clear tasks: %w", err)
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	_, err := s.change(ctx, `
+		insert into tasks (stream, id, kind, line, copy, order_id, customer, buyer, transfer, since, due_at, failure)
+		select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
+			$10::timestamptz[], $11::timestamptz[], $12::json[])`,
+		column(rows, func(r TaskRow) string { return r.Stream }),
+		column(rows, func(r TaskRow) string { return r.Task.ID }),
+		column(rows, func(r TaskRow) string { return string(r.Task.Kind) }),
+		column(rows, func(r TaskRow) int64 { return int64(r.Task.Line) }),
+		column(rows, func(r TaskRow) int64 { return int64(r.Task.Copy) }),
+		column(rows, func(r TaskRow) string { return string(r.Order) }),
+		column(rows, func(r TaskRow) string { return string(r.Customer) }),
+		column(rows, func(r TaskRow) string { return string(r.Buyer) }),
+		column(rows, func(r TaskRow) string { return string(r.Transfer) }),
+		column(rows, func(r TaskRow) string { return timestamp(r.Since) }),
+		column(rows, func(r TaskRow) string { return timestamp(r.DueAt) }),
+		column(rows, func(r TaskRow) string { return encode(r.Task.Failure) }))
+	if err != nil {
+		return fmt.Errorf("write tasks: %w", err)
+	}
+	return nil
+}
 
 // TaskRow is something that is owed. Which of the identities are filled depends on the kind: Order, Customer and Buyer
 // for an order and for a submission to be placed, Customer for a login letter (Task.ID is "login-" and the account,
@@ -18,4 +257,53 @@ type TaskRow struct {
 	Task     domain.Task
 	Since    time.Time // when it came to be owed
 	DueAt    time.Time // Since, or after a failure the moment of the next try
+}
+
+const selectTasks = `
+	select stream, order_id as "order", customer, buyer, transfer, since, due_at as dueat, id as "task.id", kind as "task.kind",
+		line as "task.line", copy as "task.copy", failure as reason
+	from tasks`
+
+const orderByDue = `
+	order by due_at, stream, id`
+
+// Due lists tasks whose time has come, the most overdue first.
+func (t *Tables) Due(ctx context.Context, now time.Time, limit int) ([]TaskRow, error) {
+	return readTasks(ctx, t.due.SelectContext, now, limit)
+}
+
+// Tasks lists everything that is owed, also what waits for its next try.
+func (t *Tables) Tasks(ctx context.Context) ([]TaskRow, error) {
+	return readTasks(ctx, t.tasks.SelectContext)
+}
+
+func readTasks(ctx context.Context, choose func(ctx context.Context, rows any, args ...any) error, args ...any) ([]TaskRow, error) {
+	var stored []struct {
+		TaskRow
+		Reason []byte
+	}
+	if err := choose(ctx, &stored, args...); err != nil {
+		return nil, fmt.Errorf("list tasks: %w", err)
+	}
+	rows := make([]TaskRow, len(stored))
+	for i, row := range stored {
+		rows[i] = row.TaskRow
+		rows[i].Since, rows[i].DueAt = row.Since.UTC(), row.DueAt.UTC()
+		if err := json.Unmarshal(row.Reason, &rows[i].Task.Failure); err != nil {
+			return nil, fmt.Errorf("list tasks: decode failure: %w", err)
+		}
+	}
+	return rows, nil
+}
+
+// NextDue is the moment at which the next task is due; ok is false when nothing is owed.
+func (t *Tables) NextDue(ctx context.Context) (at time.Time, ok bool, err error) {
+	var due []time.Time
+	if err := t.nextDue.SelectContext(ctx, &due); err != nil {
+		return time.Time{}, false, fmt.Errorf("find next task: %w", err)
+	}
+	if len(due) == 0 {
+		return time.Time{}, false, nil
+	}
+	return due[0].UTC(), true, nil
 }

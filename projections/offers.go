@@ -1,0 +1,210 @@
+package projections
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/lib/pq"
+
+	"netrom.pl/portal/domain"
+)
+
+// Offer is a row of the updates or of the new programs. Source: R6-R9.
+type Offer struct {
+	ID             string // names the row towards [Tables.Wishes]
+	Entry          domain.EntryID
+	Licence        domain.LicenceID // empty for a new program, like everything else about a licence
+	Serial         string
+	Client         domain.CustomerID
+	ClientName     string
+	Program        domain.ProgramID
+	ProgramName    string
+	Edition        domain.Edition
+	From, To       domain.Version
+	Stations       int // of the licence
+	ToMultiStation bool
+	Net            domain.Money // of one licence, or of one station
+	VATRate        domain.VATRate
+	// Obstacle says why the row cannot be ticked; nil if it can.
+	Obstacle *domain.Refusal
+}
+
+// updateOfferRow is an offer with the facts from which its obstacle follows.
+type updateOfferRow struct {
+	Offer
+	Own             bool // the viewer's licence
+	HasDistributor  bool // its owner
+	DistributorName string
+	Reason          []byte // as the domain sees licence and price list alone
+	InCart          bool
+	PendingNumber   string
+}
+
+const selectUpdates = `
+	select u.licence || ':' || u.entry as id, u.entry, u.licence, e.serial, e.customer as client, owner.name as clientname, e.program,
+		p.name as programname, u.edition, u.version_from as "from", u.version_to as "to", e.stations,
+		u.to_multi_station as tomultistation, u.net, u.vat_rate as vatrate, owner.id = $1 as own,
+		owner.distributor <> '' as hasdistributor, coalesce(distributor.name, '') as distributorname, u.obstacle as reason,
+		exists (select from cart_items i where i.licence = u.licence) as incart, coalesce(o.number, '') as pendingnumber
+	from updates u
+	join entitlements e on e.licence = u.licence
+	join customers owner on owner.id = e.customer
+	join entitlement_programs p on p.program = e.program
+	left join customers distributor on distributor.id = owner.distributor
+	left join orders o on o.id = e.pending_order
+	where ` + visible + orderByOwner + `, u.place`
+
+// Updates lists the updates of the programs of the viewer and of its clients, also those that cannot be ordered now.
+// Source: R6-R8.
+func (t *Tables) Updates(ctx context.Context, viewer domain.CustomerID) ([]Offer, error) {
+	var rows []updateOfferRow
+	if err := t.updates.SelectContext(ctx, &rows, viewer); err != nil {
+		return nil, fmt.Errorf("list updates: %w", err)
+	}
+	offers := make([]Offer, len(rows))
+	for i, row := range rows {
+		var err error
+		if row.Offer.Obstacle, err = row.obstacle(); err != nil {
+			return nil, fmt.Errorf("list updates: %w", err)
+		}
+		offers[i] = row.Offer
+	}
+	return offers, nil
+}
+
+// obstacle is the first of: the distributor orders it (R8), what the domain says, somebody has it in a cart.
+func (r updateOfferRow) obstacle() (*domain.Refusal, error) {
+	if r.Own && r.HasDistributor {
+		return &domain.Refusal{Code: domain.OrderedByDistributor, Facts: map[string]string{"distributor": r.DistributorName}}, nil
+	}
+	if r.Reason != nil {
+		var reason domain.Refusal
+		if err := json.Unmarshal(r.Reason, &reason); err != nil {
+			return nil, fmt.Errorf("decode obstacle: %w", err)
+		}
+		if reason.Code == domain.UpdateAlreadyOrdered {
+			reason.Facts["number"] = r.PendingNumber
+		}
+		return &reason, nil
+	}
+	if r.InCart {
+		return &domain.Refusal{Code: domain.UpdateInCart}, nil
+	}
+	return nil, nil
+}
+
+// Pick is a ticked row.
+type Pick struct {
+	Offer    string
+	Client   domain.CustomerID // who gets a new program; empty: the buyer
+	Stations int               // wanted in the multi-station edition
+	Item     domain.ItemID     // identity of the cart position that it becomes
+}
+
+// selectWishes answers everything about the picks at once: $1 buyer, $2 licences, $3 programs, $4 customers.
+const selectWishes = `
+	with licence as (
+		select e.licence, e.customer, e.program, e.state
+		from entitlements e join customers owner on owner.id = e.customer
+		where e.licence = any($2) and ` + visible + `
+	)
+	select 'licence' as kind, licence as key, state from licence
+	union all
+	select 'program', program, state from programs
+	where program in (select unnest($3::text[]) union select program from licence)
+	union all
+	select 'customer', owner.id, owner.state from customers owner
+	where owner.id in (select unnest($4::text[]) union select customer from licence) and ` + visible
+
+// Wishes turns ticked rows into what a cart needs to know to decide about them, in one round trip. An offer or a client
+// that does not exist or is not the buyer's refuses with NotFound.
+func (t *Tables) Wishes(ctx context.Context, buyer domain.CustomerID, picks []Pick) (domain.Customer, []domain.Wish, error) {
+	var licences, programs []string
+	clients := []string{string(buyer)}
+	for _, pick := range picks {
+		licence, program, _ := parts(pick)
+		if licence != "" {
+			licences = append(licences, string(licence))
+		} else {
+			programs, clients = append(programs, program), append(clients, string(pick.Client))
+		}
+	}
+	var rows []struct {
+		Kind string
+		stateRow
+	}
+	err := t.wishes.SelectContext(ctx, &rows, buyer, pq.Array(licences), pq.Array(programs), pq.Array(clients))
+	if err != nil {
+		return domain.Customer{}, nil, fmt.Errorf("gather facts: %w", err)
+	}
+	known := facts{licences: map[domain.LicenceID]*domain.Licence{}, programs: map[domain.ProgramID]*domain.Program{}, customers: map[domain.CustomerID]*domain.Customer{}}
+	for _, row := range rows {
+		if err := known.add(row.Kind, row.stateRow); err != nil {
+			return domain.Customer{}, nil, fmt.Errorf("gather facts: %w", err)
+		}
+	}
+	if known.customers[buyer] == nil {
+		return domain.Customer{}, nil, domain.Refusal{Code: domain.NotFound}
+	}
+	wishes := make([]domain.Wish, len(picks))
+	for i, pick := range picks {
+		wish, ok := known.wish(buyer, pick)
+		if !ok {
+			return domain.Customer{}, nil, domain.Refusal{Code: domain.NotFound}
+		}
+		wishes[i] = wish
+	}
+	return *known.customers[buyer], wishes, nil
+}
+
+// parts reads the identity of an offer: licence:entry for an update, entry for a new program. An entry starts with
+// its program, which has no dash in it.
+func parts(pick Pick) (licence domain.LicenceID, program string, entry domain.EntryID) {
+	before, after, isUpdate := strings.Cut(pick.Offer, ":")
+	if isUpdate {
+		return domain.LicenceID(before), "", domain.EntryID(after)
+	}
+	program, _, _ = strings.Cut(pick.Offer, "-")
+	return "", program, domain.EntryID(pick.Offer)
+}
+
+// facts are the states that some picks concern.
+type facts struct {
+	licences  map[domain.LicenceID]*domain.Licence
+	programs  map[domain.ProgramID]*domain.Program
+	customers map[domain.CustomerID]*domain.Customer
+}
+
+func (f facts) add(kind string, row stateRow) (err error) {
+	switch kind {
+	case "licence":
+		f.licences[domain.LicenceID(row.Key)], err = decode[domain.Licence](row.State)
+	case "program":
+		f.programs[domain.ProgramID(row.Key)], err = decode[domain.Program](row.State)
+	case "customer":
+		f.customers[domain.CustomerID(row.Key)], err = decode[domain.Customer](row.State)
+	}
+	return err
+}
+
+func (f facts) wish(buyer domain.CustomerID, pick Pick) (domain.Wish, bool) {
+	id, code, entry := parts(pick)
+	wish := domain.Wish{Item: pick.Item, Entry: entry, Stations: pick.Stations}
+	client, program := pick.Client, domain.ProgramID(code)
+	if id != "" {
+		licence := f.licences[id]
+		if licence == nil {
+			return wish, false
+		}
+		wish.Licence, client, program = *licence, licence.Customer, licence.Program
+	} else if client == "" {
+		client = buyer
+	}
+	if f.customers[client] == nil || f.programs[program] == nil {
+		return wish, false
+	}
+	wish.Client, wish.Program = *f.customers[client], *f.programs[program]
+	return wish, true
+}

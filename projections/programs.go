@@ -1,0 +1,95 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lib/pq"
+
+	"netrom.pl/portal/domain"
+)
+
+// programs is the catalogue.
+var programs = View{
+	Name:     "programs",
+	Tables:   []string{"programs", "new_programs"},
+	Concerns: ofCatalogue,
+	See:      seePrograms,
+}
+
+func ofCatalogue(event domain.Event) bool {
+	switch event.(type) {
+	case domain.ProgramListed, domain.VersionReleased, domain.PriceSet, domain.PriceWithdrawn:
+		return true
+	}
+	return false
+}
+
+func seePrograms(ctx context.Context, s *Session, page []domain.Record) error {
+	ids := keys(page, idIn("program"))
+	states, err := remembered[domain.Program](ctx, s, `select program as key, state from programs where program = any($1)`, ids)
+	if err != nil {
+		return err
+	}
+	for _, record := range page {
+		states[idIn("program")(record)].Evolve(record.Event)
+	}
+	if err := writePrograms(ctx, s, "programs", ids, states); err != nil {
+		return err
+	}
+	return writeNewPrograms(ctx, s, ids, states)
+}
+
+// writePrograms keeps the states of programs in one of the two tables that have them.
+func writePrograms(ctx context.Context, s *Session, table string, ids []string, states map[string]*domain.Program) error {
+	_, err := s.change(ctx, `
+		insert into `+table+` (program, name, state)
+		select * from unnest($1::text[], $2::text[], $3::json[])
+		on conflict (program) do update set name = excluded.name, state = excluded.state`,
+		pq.Array(ids),
+		column(ids, func(id string) string { return states[id].Name }),
+		column(ids, func(id string) string { return encode(states[id]) }))
+	if err != nil {
+		return fmt.Errorf("write programs: %w", err)
+	}
+	return nil
+}
+
+func writeNewPrograms(ctx context.Context, s *Session, ids []string, states map[string]*domain.Program) error {
+	var offers []domain.Price
+	for _, id := range ids {
+		if offer, ok := states[id].NewOffer(); ok {
+			offers = append(offers, offer)
+		}
+	}
+	if _, err := s.change(ctx, `delete from new_programs where program = any($1)`, pq.Array(ids)); err != nil {
+		return fmt.Errorf("clear new programs: %w", err)
+	}
+	_, err := s.change(ctx, `
+		insert into new_programs (program, entry, edition, version, net, vat_rate)
+		select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[])`,
+		column(offers, func(p domain.Price) string { return string(p.Program) }),
+		column(offers, func(p domain.Price) string { return string(p.Entry()) }),
+		column(offers, func(p domain.Price) string { return string(p.Edition) }),
+		column(offers, func(p domain.Price) string { return string(p.To) }),
+		column(offers, func(p domain.Price) int64 { return int64(p.Net) }),
+		column(offers, func(p domain.Price) int64 { return int64(p.VATRate) }))
+	if err != nil {
+		return fmt.Errorf("write new programs: %w", err)
+	}
+	return nil
+}
+
+const selectNewPrograms = `
+	select n.entry as id, n.entry, n.program, p.name as programname, n.edition, n.version as "to", n.net, n.vat_rate as vatrate
+	from new_programs n join programs p using (program)
+	order by p.name, n.program`
+
+// NewPrograms lists what can be bought anew. Source: R9.
+func (t *Tables) NewPrograms(ctx context.Context) ([]Offer, error) {
+	offers := []Offer{}
+	if err := t.newPrograms.SelectContext(ctx, &offers); err != nil {
+		return nil, fmt.Errorf("list new programs: %w", err)
+	}
+	return offers, nil
+}

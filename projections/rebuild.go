@@ -1,0 +1,150 @@
+package projections
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"netrom.pl/portal/domain"
+)
+
+// rebuildPageMax is how many records a rebuild takes in one transaction.
+const rebuildPageMax = 1000
+
+// Rebuild folds the whole log, up to its present end, into the tables of all views in a freshly migrated schema. db must have
+// that schema as its search path; a schema that has seen records already is refused. Live views need not stop for it.
+func Rebuild(ctx context.Context, db *sqlx.DB, log domain.Log, schema string) error {
+	session, err := openSession(ctx, db)
+	if err != nil {
+		return fmt.Errorf("rebuild in schema %s: %w", schema, err)
+	}
+	defer session.close()
+	if err := checkFresh(ctx, session, schema); err != nil {
+		return fmt.Errorf("rebuild in schema %s: %w", schema, err)
+	}
+	page := make([]domain.Record, 0, rebuildPageMax)
+	for record, err := range log.History(ctx, 0) {
+		if err != nil {
+			return fmt.Errorf("rebuild in schema %s: read the log: %w", schema, err)
+		}
+		if page = append(page, record); len(page) == rebuildPageMax {
+			if err := session.rebuild(ctx, page); err != nil {
+				return fmt.Errorf("rebuild in schema %s: %w", schema, err)
+			}
+			page = page[:0]
+		}
+	}
+	if err := session.rebuild(ctx, page); err != nil {
+		return fmt.Errorf("rebuild in schema %s: %w", schema, err)
+	}
+	return nil
+}
+
+func checkFresh(ctx context.Context, s *Session, schema string) error {
+	var found struct {
+		Schema sql.NullString
+		Used   bool
+	}
+	err := s.conn.GetContext(ctx, &found, `select current_schema() as schema, exists (select from checkpoints) as used`)
+	switch {
+	case err != nil:
+		return fmt.Errorf("look at the schema: %w", err)
+	case found.Schema.String != schema:
+		return fmt.Errorf("the connection works in schema %q: open it with search_path=%s", found.Schema.String, schema)
+	case found.Used:
+		return fmt.Errorf("its views have seen records already: drop the schema and migrate it anew")
+	}
+	return nil
+}
+
+// rebuild shows all views a page in one transaction and moves their checkpoints.
+func (s *Session) rebuild(ctx context.Context, page []domain.Record) error {
+	if len(page) == 0 {
+		return nil
+	}
+	last := page[len(page)-1]
+	everything := View{See: func(ctx context.Context, s *Session, page []domain.Record) error {
+		for _, view := range All() {
+			concerned := slices.DeleteFunc(slices.Clone(page), func(r domain.Record) bool { return !view.Concerns(r.Event) })
+			if len(concerned) == 0 {
+				continue
+			}
+			if err := view.See(ctx, s, concerned); err != nil {
+				return fmt.Errorf("view %s: %w", view.Name, err)
+			}
+		}
+		return nil
+	}}
+	err := s.see(ctx, everything, page, func(ctx context.Context) error {
+		_, err := s.change(ctx, `
+			insert into checkpoints (view, position, event, stream, revision) select unnest($1::text[]), $2, $3, $4, $5
+			on conflict (view) do update set position = excluded.position, event = excluded.event, stream = excluded.stream,
+				revision = excluded.revision`,
+			column(All(), func(v View) string { return v.Name }), int64(last.Position), last.ID, last.Stream, int64(last.Revision))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("records up to position %d: %w", last.Position, err)
+	}
+	return nil
+}
+
+// Dump gives the SHA-256 of every view table's rows, in an order and a spelling that depend on nothing but the rows.
+// All tables are read as of one moment.
+func Dump(ctx context.Context, db *sqlx.DB) (map[string]string, error) {
+	tx, err := db.BeginTxx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return nil, fmt.Errorf("dump tables: %w", err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, `set local timezone = 'UTC'; set local datestyle = 'ISO, YMD'`); err != nil {
+		return nil, fmt.Errorf("dump tables: %w", err)
+	}
+	digests := map[string]string{}
+	for _, view := range All() {
+		for _, table := range view.Tables {
+			if digests[table], err = digest(ctx, tx, table); err != nil {
+				return nil, fmt.Errorf("dump table %s: %w", table, err)
+			}
+		}
+	}
+	return digests, nil
+}
+
+func digest(ctx context.Context, tx *sqlx.Tx, table string) (string, error) {
+	rows, err := tx.QueryContext(ctx, `select t::text as line from `+pq.QuoteIdentifier(table)+` t order by line collate "C"`)
+	if err != nil {
+		return "", err
+	}
+	defer rows.Close()
+	sum := sha256.New()
+	var line sql.RawBytes
+	for rows.Next() {
+		if err := rows.Scan(&line); err != nil {
+			return "", err
+		}
+		fmt.Fprintf(sum, "%d:", len(line))
+		sum.Write(line)
+	}
+	return hex.EncodeToString(sum.Sum(nil)), rows.Err()
+}
+
+// Compare names the tables in which two dumps differ, in alphabetical order; none means that they tell the same story.
+func Compare(live, rebuilt map[string]string) []string {
+	different := map[string]bool{}
+	for table := range live {
+		different[table] = live[table] != rebuilt[table]
+	}
+	for table := range rebuilt {
+		different[table] = live[table] != rebuilt[table]
+	}
+	maps.DeleteFunc(different, func(_ string, differs bool) bool { return !differs })
+	return slices.Sorted(maps.Keys(different))
+}

@@ -1,0 +1,178 @@
+package projections
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"netrom.pl/portal/domain"
+)
+
+// Session is the one connection on which a view locks, reads and writes. Whoever loses it loses lock and transaction
+// together, so a former owner cannot write. Statements are prepared once and run inside the transaction that is open.
+// Not for use by several goroutines at once.
+type Session struct {
+	conn     *sqlx.Conn
+	prepared map[string]*sqlx.Stmt
+}
+
+func openSession(ctx context.Context, db *sqlx.DB) (*Session, error) {
+	conn, err := db.Connx(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("connect: %w", err)
+	}
+	return &Session{conn: conn, prepared: map[string]*sqlx.Stmt{}}, nil
+}
+
+// close ends the connection instead of giving it back, so that its lock and its statements end with it.
+func (s *Session) close() {
+	_ = s.conn.Raw(func(any) error { return driver.ErrBadConn }) // the answer is the error given
+	_ = s.conn.Close()
+}
+
+func (s *Session) statement(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	if known, ok := s.prepared[query]; ok {
+		return known, nil
+	}
+	statement, err := s.conn.PreparexContext(ctx, query)
+	if err == nil {
+		s.prepared[query] = statement
+	}
+	return statement, err
+}
+
+// change runs a statement and tells how many rows it touched.
+func (s *Session) change(ctx context.Context, query string, args ...any) (int64, error) {
+	statement, err := s.statement(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := statement.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// choose reads rows into the slice that rows points to.
+func (s *Session) choose(ctx context.Context, rows any, query string, args ...any) error {
+	statement, err := s.statement(ctx, query)
+	if err != nil {
+		return err
+	}
+	return statement.SelectContext(ctx, rows, args...)
+}
+
+// see shows a view records inside a transaction that changes the checkpoint first. A panic of the view is an error.
+func (s *Session) see(ctx context.Context, view View, page []domain.Record, move func(context.Context) error) (err error) {
+	tx, err := s.conn.BeginTxx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback()
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v", cause)
+		}
+	}()
+	if err := move(ctx); err != nil {
+		return err
+	}
+	if err := view.See(ctx, s, page); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+// remembered reads the folded states of some keys with a query that answers the columns key and state. A key without
+// a row gets the zero state.
+func remembered[S any](ctx context.Context, s *Session, query string, keys []string) (map[string]*S, error) {
+	states := make(map[string]*S, len(keys))
+	if len(keys) == 0 {
+		return states, nil
+	}
+	var rows []stateRow
+	if err := s.choose(ctx, &rows, query, pq.Array(keys)); err != nil {
+		return nil, fmt.Errorf("read states: %w", err)
+	}
+	for _, row := range rows {
+		state, err := decode[S](row.State)
+		if err != nil {
+			return nil, err
+		}
+		states[row.Key] = state
+	}
+	for _, key := range keys {
+		if states[key] == nil {
+			states[key] = new(S)
+		}
+	}
+	return states, nil
+}
+
+type stateRow struct {
+	Key   string
+	State []byte
+}
+
+func decode[S any](stored []byte) (*S, error) {
+	state := new(S)
+	if err := json.Unmarshal(stored, state); err != nil {
+		return nil, fmt.Errorf("decode %T: %w", state, err)
+	}
+	return state, nil
+}
+
+// encode writes a state so that equal states give equal bytes.
+func encode(state any) string {
+	stored, err := json.Marshal(state)
+	if err != nil {
+		panic(fmt.Sprintf("encode %T: %v", state, err)) // states are plain data
+	}
+	return string(stored)
+}
+
+// keys lists what of gives for the records, each once, ascending; empty ones are left out.
+func keys(page []domain.Record, of func(domain.Record) string) []string {
+	var all []string
+	for _, record := range page {
+		if key := of(record); key != "" {
+			all = append(all, key)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// idIn is the part of a stream's name that names one thing, if the stream is of that kind.
+func idIn(kind string) func(domain.Record) string {
+	return func(record domain.Record) string {
+		id, ok := strings.CutPrefix(record.Stream, kind+"-")
+		if !ok {
+			return ""
+		}
+		return id
+	}
+}
+
+// column is one column of many rows, as an array for unnest.
+func column[R, V any](rows []R, value func(R) V) any {
+	values := make([]V, len(rows))
+	for i, row := range rows {
+		values[i] = value(row)
+	}
+	return pq.Array(values)
+}
+
+// timestamp is a moment as Postgres reads it whatever the session's settings; it keeps microseconds.
+func timestamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }

@@ -1,0 +1,134 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	"github.com/lib/pq"
+
+	"netrom.pl/portal/domain"
+)
+
+// watermarks tells how far the views have come that this process runs on one database. They may be ahead of the
+// checkpoints in the database by records that do not concern the view.
+type watermarks struct {
+	at    map[string]domain.Position // by view
+	moved chan struct{}              // closed at the next change; nil when nobody waits
+}
+
+// here holds the watermarks of this process by database handle, guarded by hereMu.
+var (
+	hereMu sync.Mutex
+	here   = map[*sqlx.DB]*watermarks{}
+)
+
+// mark notes that a view of this process shows everything up to a position.
+func mark(db *sqlx.DB, view string, at domain.Position) {
+	hereMu.Lock()
+	defer hereMu.Unlock()
+	marks := here[db]
+	if marks == nil {
+		marks = &watermarks{at: map[string]domain.Position{}}
+		here[db] = marks
+	}
+	marks.at[view] = at
+	marks.wake()
+}
+
+// unmark notes that this process does not run the view any more.
+func unmark(db *sqlx.DB, view string) {
+	hereMu.Lock()
+	defer hereMu.Unlock()
+	if marks := here[db]; marks != nil {
+		delete(marks.at, view)
+		marks.wake()
+		if len(marks.at) == 0 {
+			delete(here, db)
+		}
+	}
+}
+
+func (m *watermarks) wake() {
+	if m.moved != nil {
+		close(m.moved)
+		m.moved = nil
+	}
+}
+
+// behind splits the views that have not come to a position into those that run here, with a channel that closes when
+// one of them moves, and the others.
+func behind(db *sqlx.DB, at domain.Position, views []string) (local int, moved <-chan struct{}, elsewhere []string) {
+	hereMu.Lock()
+	defer hereMu.Unlock()
+	marks := here[db]
+	if marks == nil {
+		return 0, nil, slices.Clone(views)
+	}
+	for _, view := range views {
+		seen, ok := marks.at[view]
+		if !ok {
+			elsewhere = append(elsewhere, view)
+		} else if seen < at {
+			local++
+		}
+	}
+	if marks.moved == nil {
+		marks.moved = make(chan struct{})
+	}
+	return local, marks.moved, elsewhere
+}
+
+// settlePollFirst and settlePollLast are the shortest and the longest wait between two looks at checkpoints that
+// another process moves.
+const (
+	settlePollFirst = 2 * time.Millisecond
+	settlePollLast  = 50 * time.Millisecond
+)
+
+// Settle waits until the views show everything up to a position, wherever they run. It answers ErrNotYet when the
+// context's deadline passes first: what was accepted stays accepted.
+func Settle(ctx context.Context, db *sqlx.DB, at domain.Position, views ...string) error {
+	if at == 0 {
+		return nil
+	}
+	for wait := settlePollFirst; ; wait = min(2*wait, settlePollLast) {
+		local, moved, elsewhere := behind(db, at, views)
+		if len(elsewhere) > 0 {
+			var err error
+			if elsewhere, err = behindElsewhere(ctx, db, at, elsewhere); err != nil {
+				return notYet(ctx, fmt.Errorf("read checkpoints: %w", err))
+			}
+		}
+		if local == 0 && len(elsewhere) == 0 {
+			return nil
+		}
+		var poll <-chan time.Time
+		if len(elsewhere) > 0 {
+			poll = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+			return notYet(ctx, ctx.Err())
+		case <-moved:
+		case <-poll:
+		}
+	}
+}
+
+func notYet(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return ErrNotYet
+	}
+	return err
+}
+
+func behindElsewhere(ctx context.Context, db *sqlx.DB, at domain.Position, views []string) ([]string, error) {
+	var there []string
+	err := db.SelectContext(ctx, &there, `select view from checkpoints where view = any($1) and position >= $2`, pq.Array(views), int64(at))
+	return slices.DeleteFunc(views, func(view string) bool { return slices.Contains(there, view) }), err
+}

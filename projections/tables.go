@@ -1,0 +1,65 @@
+package projections
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
+)
+
+// Tables is what pages read: one prepared statement for each question, safe for concurrent use. Joins happen here, so
+// an answer is as fresh as the slowest of the views that it reads.
+type Tables struct {
+	entitlements, entitlement, updates, newPrograms, wishes *sqlx.Stmt
+	cart, names, orders, order                              *sqlx.Stmt
+	customer, customers, clients                            *sqlx.Stmt
+	transfers, totals                                       *sqlx.Stmt
+	due, tasks, nextDue                                     *sqlx.Stmt
+	open                                                    []*sqlx.Stmt
+}
+
+// OpenTables prepares the statements; the migrations must have been applied. Close it before the database.
+func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
+	t := &Tables{}
+	for _, question := range []struct {
+		statement **sqlx.Stmt
+		query     string
+	}{
+		{&t.entitlements, selectEntitlements + orderByOwner},
+		{&t.entitlement, selectEntitlements + ` and e.licence = $2`},
+		{&t.updates, selectUpdates},
+		{&t.newPrograms, selectNewPrograms},
+		{&t.wishes, selectWishes},
+		{&t.cart, `select buyer as key, state from carts where buyer = $1`},
+		{&t.names, selectNames},
+		{&t.orders, selectOrders},
+		{&t.order, selectOrder},
+		{&t.customer, selectCustomers + ` where c.id = $1`},
+		{&t.customers, selectCustomers + ` order by c.name, c.id`},
+		{&t.clients, selectCustomers + ` where c.distributor = $1 order by c.name, c.id`},
+		{&t.transfers, selectTransfers},
+		{&t.totals, selectTotals},
+		{&t.due, selectTasks + ` where due_at <= $1` + orderByDue + ` limit $2`},
+		{&t.tasks, selectTasks + orderByDue},
+		{&t.nextDue, `select due_at from tasks` + orderByDue + ` limit 1`},
+	} {
+		statement, err := db.PreparexContext(ctx, question.query)
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("prepare %q: %w", question.query, err), t.Close())
+		}
+		*question.statement = statement
+		t.open = append(t.open, statement)
+	}
+	return t, nil
+}
+
+// Close gives the statements back. Twice is harmless.
+func (t *Tables) Close() error {
+	var err error
+	for _, statement := range t.open {
+		err = errors.Join(err, statement.Close())
+	}
+	t.open = nil
+	return err
+}
