@@ -1,0 +1,227 @@
+package handlers
+
+import (
+	"fmt"
+
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/projections"
+)
+
+// ownedProgram is a row of PROGRAMY. Source: R3, R4.
+type ownedProgram struct {
+	Licence      domain.LicenceID  `json:"licence"`
+	Serial       string            `json:"serial"`
+	Customer     domain.CustomerID `json:"customer"`
+	CustomerName string            `json:"customer_name"`
+	Program      domain.ProgramID  `json:"program"`
+	ProgramName  string            `json:"program_name"`
+	Edition      domain.Edition    `json:"edition"`
+	Version      domain.Version    `json:"version"`
+	Stations     int               `json:"stations"`
+	Email        string            `json:"activation_email"`
+	Paid         bool              `json:"paid"`
+	Activated    bool              `json:"activated"`
+	Pending      *pendingOrder     `json:"pending_order"`
+	FileSent     bool              `json:"file_sent"`
+	MayResend    bool              `json:"may_resend"`
+}
+
+// pendingOrder is what an unpaid order will make of a licence.
+type pendingOrder struct {
+	Number  string         `json:"number"`
+	Edition domain.Edition `json:"edition"`
+	Version domain.Version `json:"version"`
+}
+
+func ownedProgramOf(e projections.Entitlement) ownedProgram {
+	owned := ownedProgram{Licence: e.Licence, Serial: e.Serial, Customer: e.Customer, CustomerName: e.CustomerName, Program: e.Program,
+		ProgramName: e.ProgramName, Edition: e.Edition, Version: e.Version, Stations: e.Stations, Email: e.Email, Paid: e.Paid,
+		Activated: e.Activated, FileSent: e.FileSent, MayResend: e.MayResend}
+	if e.PendingOrder != "" {
+		owned.Pending = &pendingOrder{Number: e.PendingNumber, Edition: e.PendingEdition, Version: e.PendingVersion}
+	}
+	return owned
+}
+
+type programsView struct {
+	Programs      []ownedProgram `json:"programs"`
+	IsDistributor bool           `json:"-"`
+}
+
+// Groups are the programs customer by customer.
+func (v programsView) Groups() [][]ownedProgram {
+	return groupBy(v.Programs, func(p ownedProgram) domain.CustomerID { return p.Customer })
+}
+
+// groupBy cuts rows where the key changes.
+func groupBy[T any, K comparable](rows []T, key func(T) K) [][]T {
+	var groups [][]T
+	for i, row := range rows {
+		if i == 0 || key(row) != key(rows[i-1]) {
+			groups = append(groups, nil)
+		}
+		last := len(groups) - 1
+		groups[last] = append(groups[last], row)
+	}
+	return groups
+}
+
+// showPrograms is the section PROGRAMY. Source: R3-R5.
+func (s *Server) showPrograms(c *call) (reply, error) {
+	company, err := s.companyOf(c)
+	if err != nil {
+		return reply{}, err
+	}
+	entitlements, err := s.Tables.Entitlements(c.Context(), c.customer())
+	if err != nil {
+		return reply{}, fmt.Errorf("read programs: %w", err)
+	}
+	view := programsView{Programs: []ownedProgram{}, IsDistributor: company.IsDistributor}
+	for _, entitlement := range entitlements {
+		view.Programs = append(view.Programs, ownedProgramOf(entitlement))
+	}
+	answer := reply{page: "programs", view: view}
+	switch query := c.URL.Query(); {
+	case query.Has("corrected"):
+		answer.notice = c.say("programs.corrected")
+	case query.Has("resent"):
+		answer.notice = c.say("programs.resent")
+	}
+	return answer, nil
+}
+
+type activationEmailView struct {
+	Program ownedProgram
+	Email   string // as typed so far
+	Again   string
+}
+
+func (s *Server) entitlement(c *call) (ownedProgram, projections.Entitlement, error) {
+	name, err := c.name("licence")
+	if err != nil {
+		return ownedProgram{}, projections.Entitlement{}, err
+	}
+	entitlement, ok, err := s.Tables.Entitlement(c.Context(), c.customer(), domain.LicenceID(name))
+	if err != nil {
+		return ownedProgram{}, entitlement, fmt.Errorf("read program: %w", err)
+	}
+	if !ok {
+		return ownedProgram{}, entitlement, c.missing()
+	}
+	return ownedProgramOf(entitlement), entitlement, nil
+}
+
+// missing is the answer for what is not there, and for what others have; a reader whose own last deed is not visible
+// yet is asked for patience instead.
+func (c *call) missing() error {
+	if c.late {
+		return domain.Refusal{Code: notYetVisible}
+	}
+	return domain.Refusal{Code: domain.NotFound}
+}
+
+func (s *Server) showActivationEmail(c *call) (reply, error) {
+	program, _, err := s.entitlement(c)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{page: "activation-email", view: activationEmailView{Program: program}}, nil
+}
+
+// correctActivationEmail changes where the activation file goes; people type the address twice. Source: R4.
+func (s *Server) correctActivationEmail(c *call) (reply, error) {
+	name, err := c.name("licence")
+	if err != nil {
+		return reply{}, err
+	}
+	var in struct {
+		Email string `json:"email"`
+	}
+	again := ""
+	if c.route.Door == api {
+		err = c.read(&in, false)
+		again = in.Email
+	} else if form, formErr := c.form(); formErr == nil {
+		in.Email, again = form.Get("email"), form.Get("email_again")
+	} else {
+		err = formErr
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	position, err := s.correctEmail(c, domain.LicenceID(name), in.Email, again)
+	refusal, no := domain.IsRefusal(err)
+	switch {
+	case no && refusal.Code != domain.NotFound && c.route.Door == page:
+		program, _, err := s.entitlement(c)
+		return reply{page: "activation-email", view: activationEmailView{Program: program, Email: in.Email, Again: again}, refusal: &refusal}, err
+	case err != nil:
+		return reply{}, err
+	}
+	return reply{location: "/programs?corrected#" + name, position: position}, nil
+}
+
+func (s *Server) correctEmail(c *call, id domain.LicenceID, email, again string) (domain.Position, error) {
+	licence, _, err := s.licenceFor(c.Context(), c.customer(), id)
+	if err != nil {
+		return 0, err
+	}
+	if email != again {
+		return 0, domain.Refusal{Code: emailsDiffer}
+	}
+	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "correct"), domain.CorrectActivationEmail{Licence: licence, Email: email})
+	return outcome.Position, err
+}
+
+// resendActivationFile sends the last file of a licence once more, after its address was corrected. Source: R4.
+func (s *Server) resendActivationFile(c *call) (reply, error) {
+	_, entitlement, err := s.entitlement(c)
+	if err != nil {
+		return reply{}, err
+	}
+	_, owner, err := s.licenceFor(c.Context(), c.customer(), entitlement.Licence)
+	if err != nil {
+		return reply{}, err
+	}
+	if entitlement.Order == "" {
+		return reply{}, domain.Refusal{Code: domain.NotYetSent}
+	}
+	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "resend"), domain.ResendActivationFile{
+		Order: entitlement.Order, Line: entitlement.Line, Corrections: owner.Corrections[entitlement.Licence]})
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{location: "/programs?resent#" + string(entitlement.Licence), position: outcome.Position}, nil
+}
+
+// showUpdates is the section AKTUALIZACJE. Source: R6-R8, R10.
+func (s *Server) showUpdates(c *call) (reply, error) {
+	return s.updatesPage(c, additions{})
+}
+
+func (s *Server) updatesPage(c *call, ticked additions) (reply, error) {
+	company, err := s.companyOf(c)
+	if err != nil {
+		return reply{}, err
+	}
+	offers, err := s.Tables.Updates(c.Context(), c.customer())
+	if err != nil {
+		return reply{}, fmt.Errorf("read updates: %w", err)
+	}
+	view := updatesView{Updates: c.offersOf(offers, ticked), IsDistributor: company.IsDistributor, Distributor: company.DistributorName}
+	return reply{page: "updates", view: view, notice: c.addedNotice()}, nil
+}
+
+type updatesView struct {
+	Updates       []offer `json:"updates"`
+	IsDistributor bool    `json:"-"`
+	Distributor   string  `json:"-"` // of the reader; empty: it orders for itself
+}
+
+// Groups are the updates customer by customer.
+func (v updatesView) Groups() [][]offer {
+	return groupBy(v.Updates, func(o offer) domain.CustomerID { return o.Client })
+}
+
+// AnyPossible tells whether there is anything to tick.
+func (v updatesView) AnyPossible() bool { return anyPossible(v.Updates) }

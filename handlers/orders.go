@@ -1,0 +1,257 @@
+package handlers
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/projections"
+)
+
+// submitOrder is the button «Wyślij». The same submission again answers the same order. Source: R11-R13.
+func (s *Server) submitOrder(c *call) (reply, error) {
+	in, err := c.readSubmission()
+	if err != nil {
+		return reply{}, err
+	}
+	order := domain.OrderIDOf(c.customer(), in.key)
+	done, err := s.submit(c, order, in.seen)
+	if refusal, no := domain.IsRefusal(err); no {
+		return s.cartAfter(c, done.position, refusal)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	if c.route.Door == page {
+		return reply{location: c.orderPath(order) + "?submitted", position: done.position}, nil
+	}
+	return s.tellOrder(c, order, done)
+}
+
+// submitted is how far a submission has come.
+type submitted struct {
+	position domain.Position
+	anew     bool // by this very request
+}
+
+// submit carries the cart to its order. Whoever was interrupted may begin again at any point: a cart that holds the
+// submission already is only brought to its end.
+func (s *Server) submit(c *call, order domain.OrderID, seen int) (submitted, error) {
+	buyer := c.customer()
+	cart, err := domain.Load[domain.Cart](c.Context(), s.Log, domain.CartStream(buyer))
+	if err != nil {
+		return submitted{}, err
+	}
+	var done submitted
+	if _, known := cart.State.Orders[order]; !known {
+		facts, err := s.factsOf(c.Context(), buyer, cart.State)
+		if err != nil {
+			return done, err
+		}
+		outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "submit"),
+			domain.SubmitOrder{Buyer: facts.buyer, Order: order, On: today(c.at), Wishes: facts.wishes, Seen: seen})
+		if errors.Is(err, domain.Refusal{Code: domain.CartChanged}) {
+			return s.recheck(c, facts, err)
+		}
+		if err != nil {
+			return done, err
+		}
+		done.anew = len(outcome.Events) > 0
+	}
+	outcome, err := domain.Place(c.Context(), s.Log, s.cause(c, "place"), buyer, order, s.Vendor.Terms)
+	done.position = outcome.Position
+	return done, err
+}
+
+// recheck writes down what has changed in the cart, so that its page can say it.
+func (s *Server) recheck(c *call, facts cartFacts, why error) (submitted, error) {
+	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "recheck"), domain.RecheckCart{Buyer: facts.buyer, Wishes: facts.wishes})
+	if err != nil {
+		return submitted{}, err
+	}
+	return submitted{position: outcome.Position}, why
+}
+
+// cartAfter shows the cart with the reason why it was not ordered.
+func (s *Server) cartAfter(c *call, position domain.Position, refusal domain.Refusal) (reply, error) {
+	if position != 0 {
+		if err := s.seen(c.Context(), position, viewsOfCart...); errors.Is(err, projections.ErrNotYet) {
+			c.late = true
+		} else if err != nil {
+			return reply{}, err
+		}
+	}
+	view, err := s.cart(c)
+	return reply{page: "cart", view: view, member: "cart", refusal: &refusal, position: position}, err
+}
+
+// tellOrder tells a program its order: all of it, or as long as the tables have not seen it its identity and number.
+func (s *Server) tellOrder(c *call, order domain.OrderID, done submitted) (reply, error) {
+	answer := reply{status: http.StatusOK, position: done.position, location: c.orderPath(order)}
+	if done.anew {
+		answer.status = http.StatusCreated
+	}
+	err := s.seen(c.Context(), done.position, viewsOfOrders...)
+	if errors.Is(err, projections.ErrNotYet) {
+		placed, err := domain.Load[domain.Order](c.Context(), s.Log, domain.OrderStream(order))
+		answer.status = http.StatusAccepted
+		answer.view = struct {
+			ID     domain.OrderID     `json:"id"`
+			Number domain.OrderNumber `json:"number"`
+		}{order, placed.State.Number}
+		return answer, err
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	view, err := s.order(c, order)
+	answer.view = view
+	return answer, err
+}
+
+// orderView is one order as its buyer sees it.
+type orderView struct {
+	ID     domain.OrderID     `json:"id"`
+	Number domain.OrderNumber `json:"number"`
+	Status domain.OrderStatus `json:"status"`
+	At     time.Time          `json:"at"`
+	DueOn  domain.Day         `json:"due_on"`
+	amounts
+	Paid domain.Money `json:"paid"`
+	Open domain.Money `json:"open"` // still to be paid; never negative
+	transferData
+	Lines []orderLine `json:"lines"`
+	Steps []orderStep `json:"steps"`
+
+	IsDistributor bool `json:"-"`
+}
+
+// AwaitsMoney tells whether the data for the transfer are of use.
+func (o orderView) AwaitsMoney() bool { return o.Open > 0 && o.Status != domain.CancelledStatus }
+
+// Cancellable tells whether the buyer may still cancel.
+func (o orderView) Cancellable() bool { return o.Status == domain.AwaitingPayment && o.Paid == 0 }
+
+// transferData is what people copy into their bank's form, beside the open amount. A list of orders leaves all but the
+// title out. Source: R12.
+type transferData struct {
+	Recipient string     `json:"recipient,omitempty"`
+	Account   domain.NRB `json:"account,omitempty"`
+	Title     string     `json:"title"`
+}
+
+// orderLine is a line of an order and how far its activation file has come. Source: R14.
+type orderLine struct {
+	Line        int               `json:"line"`
+	Client      domain.CustomerID `json:"client"`
+	ClientName  string            `json:"client_name"`
+	Program     domain.ProgramID  `json:"program"`
+	ProgramName string            `json:"program_name"`
+	Licence     domain.LicenceID  `json:"licence"`
+	Serial      string            `json:"serial"`
+	Edition     domain.Edition    `json:"edition"`
+	From        domain.Version    `json:"from,omitempty"`
+	To          domain.Version    `json:"to"`
+	Stations    int               `json:"stations"`
+	UnitNet     domain.Money      `json:"unit_net"`
+	VATRate     domain.VATRate    `json:"vat_rate"`
+	amounts
+	FileSent bool `json:"file_sent"`
+}
+
+// orderStep is something that happened to an order.
+type orderStep struct {
+	What   string       `json:"what"`
+	At     time.Time    `json:"at"`
+	Amount domain.Money `json:"amount,omitempty"`
+	Line   int          `json:"line,omitempty"`
+}
+
+func orderViewOf(row projections.OrderRow) orderView {
+	open := max(row.Total.Gross-row.Paid, 0)
+	view := orderView{ID: row.Order, Number: row.Number, Status: row.Status, At: row.At, DueOn: row.DueOn, amounts: amountsOf(row.Total),
+		Paid: row.Paid, Open: open, Lines: []orderLine{}, Steps: []orderStep{},
+		transferData: transferData{Recipient: row.Bank.Recipient, Account: row.Bank.Account, Title: row.Title}}
+	for _, line := range row.Lines {
+		view.Lines = append(view.Lines, orderLine{Line: line.Line.Line, Client: line.Client, ClientName: line.ClientName, Program: line.Program,
+			ProgramName: line.ProgramName, Licence: line.Licence, Serial: line.Serial, Edition: line.Edition, From: line.From, To: line.To,
+			Stations: line.Stations, UnitNet: line.UnitNet, VATRate: line.VATRate, amounts: amountsOf(line.Amounts), FileSent: line.FileSent})
+	}
+	for _, step := range row.Steps {
+		view.Steps = append(view.Steps, orderStep(step))
+	}
+	return view
+}
+
+type ordersView struct {
+	Orders []orderView `json:"orders"`
+}
+
+// showOrders lists what the customer has ordered.
+func (s *Server) showOrders(c *call) (reply, error) {
+	rows, err := s.Tables.Orders(c.Context(), c.customer())
+	if err != nil {
+		return reply{}, fmt.Errorf("read orders: %w", err)
+	}
+	view := ordersView{Orders: []orderView{}}
+	for _, row := range rows {
+		view.Orders = append(view.Orders, orderViewOf(row))
+	}
+	return reply{page: "orders", view: view}, nil
+}
+
+func (s *Server) order(c *call, id domain.OrderID) (orderView, error) {
+	row, ok, err := s.Tables.Order(c.Context(), c.customer(), id)
+	if err != nil {
+		return orderView{}, fmt.Errorf("read order: %w", err)
+	}
+	if !ok {
+		return orderView{}, c.missing()
+	}
+	return orderViewOf(row), nil
+}
+
+// showOrder is one order with the data for its transfer. Source: R12, R13.
+func (s *Server) showOrder(c *call) (reply, error) {
+	name, err := c.name("order")
+	if err != nil {
+		return reply{}, err
+	}
+	view, err := s.order(c, domain.OrderID(name))
+	if err != nil {
+		return reply{}, err
+	}
+	company, err := s.companyOf(c)
+	view.IsDistributor = company.IsDistributor
+	answer := reply{page: "order", view: view}
+	switch query := c.URL.Query(); {
+	case query.Has("submitted"):
+		answer.notice = c.say("order.submitted")
+	case query.Has("cancelled"):
+		answer.notice = c.say("order.cancelled")
+	}
+	return answer, err
+}
+
+// cancelOrder ends an order for which no money has come.
+func (s *Server) cancelOrder(c *call) (reply, error) {
+	name, err := c.name("order")
+	if err != nil {
+		return reply{}, err
+	}
+	id := domain.OrderID(name)
+	known, err := domain.Load[domain.Order](c.Context(), s.Log, domain.OrderStream(id))
+	if err != nil {
+		return reply{}, err
+	}
+	if !known.State.Exists() || known.State.Buyer != c.customer() {
+		return reply{}, domain.Refusal{Code: domain.NotFound}
+	}
+	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "cancel"), domain.CancelOrder{Order: id})
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{location: c.orderPath(id) + "?cancelled", position: outcome.Position}, nil
+}

@@ -1,0 +1,147 @@
+package handlers
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"html/template"
+	"mime"
+	"path"
+	"strings"
+	"time"
+	_ "time/tzdata" // days are Polish days wherever the portal runs
+
+	"netrom.pl/portal/domain"
+)
+
+//go:embed pages/*.html
+var pageFiles embed.FS
+
+//go:embed static/*
+var staticFiles embed.FS
+
+// poland is where days begin and end.
+var poland = func() *time.Location {
+	location, err := time.LoadLocation("Europe/Warsaw")
+	if err != nil {
+		panic(err)
+	}
+	return location
+}()
+
+// pages by language and name, each with the layout around it.
+var pages = readPages()
+
+// readPages reads the embedded pages once for each language. They belong to the program, so a mistake in them ends it.
+func readPages() map[domain.Language]map[string]*template.Template {
+	files, err := pageFiles.ReadDir("pages")
+	if err != nil {
+		panic(err)
+	}
+	all := map[domain.Language]map[string]*template.Template{}
+	for _, l := range languages {
+		all[l] = map[string]*template.Template{}
+		layout := template.Must(template.New("").Funcs(wordsOnPages(spoken[l])).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
+		for _, file := range files {
+			name := strings.TrimSuffix(file.Name(), ".html")
+			if name != "layout" && name != "parts" {
+				all[l][name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+file.Name()))
+			}
+		}
+	}
+	return all
+}
+
+// wordsOnPages are the functions that pages use; everything that a reader sees goes through them.
+func wordsOnPages(w *words) template.FuncMap {
+	return template.FuncMap{
+		"t":       w.text,
+		"edition": func(e domain.Edition) (string, error) { return w.text("edition." + string(e)) },
+		"day":     w.day,
+		"moment":  w.moment,
+		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
+		"number":  func(index int) int { return index + 1 },
+		"tab": func(f frame, page, path string) (tab, error) {
+			text, err := w.text("title." + page)
+			return tab{Path: path, Text: text, Here: f.Page == page}, err
+		},
+		"asset": func(name string) string { return "/static/" + name + "?" + assets[name].etag[1:9] },
+	}
+}
+
+// tab leads to a section of the panel.
+type tab struct {
+	Path string
+	Text string
+	Here bool
+}
+
+// day as people write it: 06.12.2026, and in English 6 December 2026.
+func (w *words) day(day domain.Day) string {
+	at, err := time.Parse(time.DateOnly, string(day))
+	if err != nil {
+		return string(day)
+	}
+	if w.language == domain.Polish {
+		return at.Format("02.01.2006")
+	}
+	return at.Format("2 January 2006")
+}
+
+// moment on a Polish clock.
+func (w *words) moment(at time.Time) string {
+	at = at.In(poland)
+	return w.day(domain.Day(at.Format(time.DateOnly))) + " " + at.Format("15:04")
+}
+
+// today is the Polish day of a moment.
+func today(at time.Time) domain.Day { return domain.Day(at.In(poland).Format(time.DateOnly)) }
+
+// assets are the files that pages refer to, with a tag that changes with their contents.
+var assets = func() map[string]*download {
+	files, err := staticFiles.ReadDir("static")
+	if err != nil {
+		panic(err)
+	}
+	all := map[string]*download{}
+	for _, file := range files {
+		content, err := staticFiles.ReadFile("static/" + file.Name())
+		if err != nil {
+			panic(fmt.Sprintf("read static file %s: %v", file.Name(), err))
+		}
+		sum := sha256.Sum256(content)
+		all[file.Name()] = &download{contentType: mime.TypeByExtension(path.Ext(file.Name())), content: content,
+			etag: `"` + hex.EncodeToString(sum[:8]) + `"`, cacheControl: "public, max-age=31536000, immutable"}
+	}
+	return all
+}()
+
+func (s *Server) sendStatic(c *call) (reply, error) {
+	name, err := c.name("file")
+	if err != nil {
+		return reply{}, err
+	}
+	file, ok := assets[name]
+	if !ok {
+		return reply{}, domain.Refusal{Code: domain.NotFound}
+	}
+	return reply{download: file}, nil
+}
+
+func (s *Server) tellLive(*call) (reply, error) {
+	return reply{view: health{"live"}}, nil
+}
+
+// health is what a load balancer reads.
+type health struct {
+	Status string `json:"status"`
+}
+
+func (s *Server) tellReady(c *call) (reply, error) {
+	if err := s.Ready(c.Context()); err != nil {
+		s.Logger.Warn("not ready", "id", c.id, "error", err)
+		return reply{status: 503, view: health{"not ready"}}, nil
+	}
+	return reply{view: health{"ready"}}, nil
+}

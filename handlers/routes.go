@@ -1,0 +1,189 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+
+	"netrom.pl/portal/domain"
+)
+
+// door says how a route speaks with whoever asks.
+type door int
+
+const (
+	page    door = iota // HTML, forms, a cookie
+	api                 // JSON, a bearer token
+	plain               // neither: style sheet, health; no session is looked up
+	anyDoor             // as the path says
+)
+
+func (d door) String() string { return [...]string{"page", "api", "plain", "any"}[d] }
+
+// apiPrefix stands before every path of the API.
+const apiPrefix = "/api/"
+
+func doorOf(path string) door {
+	if strings.HasPrefix(path, apiPrefix) {
+		return api
+	}
+	return page
+}
+
+// callers are the roles that may call a route, and whether one must be logged in at all.
+type callers uint8
+
+const (
+	anonymous callers = 1 << iota
+	customers
+	accounting
+	auditors
+	operators
+
+	loggedIn = customers | accounting | auditors | operators
+	everyone = anonymous | loggedIn
+)
+
+func (w callers) String() string {
+	if w == everyone {
+		return "everyone"
+	}
+	var names []string
+	for i, name := range []string{"anonymous", "customer", "accounting", "auditor", "operator"} {
+		if w&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ",")
+}
+
+// callersOf an account: what it counts as when a route asks who may call it.
+func callersOf(account Account) callers {
+	switch account.Role {
+	case CustomerRole:
+		return customers
+	case AccountingRole:
+		return accounting
+	case AuditorRole:
+		return auditors
+	case OperatorRole:
+		return operators
+	}
+	return anonymous
+}
+
+// admit refuses whoever may not call the route.
+func (c *call) admit() error {
+	who := callersOf(c.account)
+	switch {
+	case c.route.Who&who != 0:
+		return nil
+	case who == anonymous:
+		return domain.Refusal{Code: loginNeeded}
+	}
+	return domain.Refusal{Code: notAllowed}
+}
+
+// route is one thing that can be asked for: where, by whom, and which read models the answer shows.
+type route struct {
+	Method string
+	Path   string
+	Door   door
+	Who    callers
+	Views  []string
+	Do     action
+}
+
+func (r route) String() string {
+	return strings.TrimRight(fmt.Sprintf("%-6s %-43s %-5s %-16s %s", r.Method, r.Path, r.Door, r.Who, strings.Join(r.Views, " ")), " ")
+}
+
+// views that pages read, by the names that projections gives them
+var (
+	viewsOfPrograms    = []string{"programs", "entitlements", "customers", "orders"}
+	viewsOfUpdates     = []string{"programs", "entitlements", "customers", "orders", "carts"}
+	viewsOfNewPrograms = []string{"programs", "customers"}
+	viewsOfCart        = []string{"programs", "customers", "carts"}
+	viewsOfOrders      = []string{"orders", "customers"}
+	viewsOfTransfers   = []string{"payments", "orders"}
+	viewsOfTasks       = []string{"tasks"}
+	viewsOfCustomers   = []string{"customers"}
+)
+
+const (
+	get  = http.MethodGet
+	post = http.MethodPost
+	put  = http.MethodPut
+	del  = http.MethodDelete
+)
+
+// routes is the whole surface of the portal. The tests hold it against testdata/routes.txt.
+func routes() []route {
+	return []route{
+		// coming and going
+		{get, "/", page, everyone, nil, (*Server).showStart},
+		{get, "/login", page, everyone, nil, (*Server).showLogin},
+		{post, "/login", page, everyone, nil, (*Server).logIn},
+		{post, "/logout", page, everyone, nil, (*Server).logOut},
+		{get, "/password/{link}", page, everyone, nil, (*Server).showPassword},
+		{post, "/password/{link}", page, everyone, nil, (*Server).setPassword},
+
+		// the customer's panel
+		{get, "/programs", page, customers, viewsOfPrograms, (*Server).showPrograms},
+		{get, "/licences/{licence}/activation-email", page, customers, viewsOfPrograms, (*Server).showActivationEmail},
+		{post, "/licences/{licence}/activation-email", page, customers, viewsOfPrograms, (*Server).correctActivationEmail},
+		{post, "/licences/{licence}/activation-file", page, customers, viewsOfPrograms, (*Server).resendActivationFile},
+		{get, "/updates", page, customers, viewsOfUpdates, (*Server).showUpdates},
+		{get, "/new-programs", page, customers, viewsOfNewPrograms, (*Server).showNewPrograms},
+		{get, "/cart", page, customers, viewsOfCart, (*Server).showCart},
+		{post, "/cart/items", page, customers, viewsOfUpdates, (*Server).addToCart},
+		{post, "/cart/items/{item}/remove", page, customers, nil, (*Server).removeFromCart},
+		{post, "/orders", page, customers, viewsOfCart, (*Server).submitOrder},
+		{get, "/orders", page, customers, viewsOfOrders, (*Server).showOrders},
+		{get, "/orders/{order}", page, customers, viewsOfOrders, (*Server).showOrder},
+		{post, "/orders/{order}/cancel", page, customers, viewsOfOrders, (*Server).cancelOrder},
+
+		// the vendor's people
+		{get, "/transfers", page, accounting, viewsOfTransfers, (*Server).showTransfers},
+		{get, "/tasks", page, auditors | operators, viewsOfTasks, (*Server).showTasks},
+		{get, "/customers", page, operators, viewsOfCustomers, (*Server).showCustomers},
+
+		// letters of a demonstration
+		{get, "/mailbox", page, everyone, nil, (*Server).showMailbox},
+		{get, "/mailbox/{letter}", page, everyone, nil, (*Server).showLetter},
+		{get, "/mailbox/{letter}/html", page, everyone, nil, (*Server).showLetterHTML},
+		{get, "/mailbox/{letter}/attachments/{number}", page, everyone, nil, (*Server).downloadAttachment},
+
+		// programs that speak for a customer
+		{post, "/api/session", api, everyone, nil, (*Server).startSession},
+		{del, "/api/session", api, loggedIn, nil, (*Server).logOut},
+		{get, "/api/programs", api, customers, viewsOfPrograms, (*Server).showPrograms},
+		{put, "/api/licences/{licence}/activation-email", api, customers, viewsOfPrograms, (*Server).correctActivationEmail},
+		{post, "/api/licences/{licence}/activation-file", api, customers, viewsOfPrograms, (*Server).resendActivationFile},
+		{get, "/api/updates", api, customers, viewsOfUpdates, (*Server).showUpdates},
+		{get, "/api/new-programs", api, customers, viewsOfNewPrograms, (*Server).showNewPrograms},
+		{get, "/api/cart", api, customers, viewsOfCart, (*Server).showCart},
+		{post, "/api/cart/items", api, customers, viewsOfUpdates, (*Server).addToCart},
+		{del, "/api/cart/items/{item}", api, customers, nil, (*Server).removeFromCart},
+		{post, "/api/orders", api, customers, viewsOfCart, (*Server).submitOrder},
+		{get, "/api/orders", api, customers, viewsOfOrders, (*Server).showOrders},
+		{get, "/api/orders/{order}", api, customers, viewsOfOrders, (*Server).showOrder},
+		{post, "/api/orders/{order}/cancel", api, customers, viewsOfOrders, (*Server).cancelOrder},
+
+		// machines
+		{get, "/health/live", plain, everyone, nil, (*Server).tellLive},
+		{get, "/health/ready", plain, everyone, nil, (*Server).tellReady},
+		{get, "/static/{file}", plain, everyone, nil, (*Server).sendStatic},
+	}
+}
+
+// What answers when no route does.
+var (
+	unknownRoute     = route{Path: "(unknown)", Door: anyDoor, Who: everyone, Do: refusing(domain.NotFound)}
+	unsuitableMethod = route{Path: "(method)", Door: anyDoor, Who: everyone, Do: refusing(methodNotAllowed)}
+	crossOriginRoute = route{Path: "(cross-origin)", Door: anyDoor, Who: everyone, Do: refusing(crossOrigin)}
+)
+
+func refusing(code string) action {
+	return func(*Server, *call) (reply, error) { return reply{}, domain.Refusal{Code: code} }
+}
