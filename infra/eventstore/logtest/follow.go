@@ -129,7 +129,7 @@ func followStops(t *testing.T, ctx context.Context, log domain.Log) {
 func manyWriters(t *testing.T, ctx context.Context, log domain.Log) {
 	stream := Stream("order")
 	start := mustAppend(t, ctx, log, stream, domain.NoStream, Propose(Numbered(1)...))
-	const writers, each = 32, 4
+	const writers, each = 32, 2
 	var wait sync.WaitGroup
 	for range writers {
 		wait.Go(func() {
