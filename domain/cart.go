@@ -101,7 +101,7 @@ type Submission struct {
 	Returned bool   `json:"returned"` // could not be placed; its positions went back into the cart
 }
 
-// Notice tells the buyer what happened to a position. Net is zero when it was dropped.
+// Notice tells the buyer what happened to a position: it costs something else than Old, or it left the cart for Reason.
 type Notice struct {
 	Item   Item     `json:"item"`
 	Old    Money    `json:"old,omitempty"`
@@ -245,7 +245,7 @@ type AddToCart struct {
 // Stream of the buyer's cart.
 func (c AddToCart) Stream() string { return CartStream(c.Buyer.ID) }
 
-// Decide takes all rows or, with the reason of the first that is impossible, none.
+// Decide takes all rows or, with the reason of the first that is impossible, none. A position's name belongs to one row.
 func (c AddToCart) Decide(cart Cart) ([]Event, error) {
 	var events []Event
 	for _, wish := range c.Wishes {
@@ -259,7 +259,13 @@ func (c AddToCart) Decide(cart Cart) ([]Event, error) {
 		if cart.concerns(item) {
 			return nil, refuse(UpdateInCart)
 		}
-		if len(cart.Items) == CartItemsMax {
+		if err := checkText("item", string(item.ID), IdentityMax); err != nil {
+			return nil, err
+		}
+		if cart.index(item.ID) >= 0 {
+			return nil, refuse(AlreadyExists, "what", string(item.ID))
+		}
+		if len(cart.Items) >= CartItemsMax {
 			return nil, refuse(CartFull, "max", fmt.Sprint(CartItemsMax))
 		}
 		added := ItemAddedToCart{Buyer: c.Buyer.ID, Item: item}
@@ -338,6 +344,12 @@ func (c SubmitOrder) Decide(cart Cart) ([]Event, error) {
 	if _, submitted := cart.Orders[c.Order]; submitted {
 		return nil, nil
 	}
+	if err := checkText("order", string(c.Order), IdentityMax); err != nil {
+		return nil, err
+	}
+	if year := c.On.Year(); year < OrderYearMin || year > OrderYearMax {
+		return nil, refuse(InvalidInput, "field", "on", "limit", fmt.Sprintf("%d-%d", OrderYearMin, OrderYearMax))
+	}
 	if len(cart.Items) == 0 {
 		return nil, refuse(CartEmpty)
 	}
@@ -351,9 +363,10 @@ func (c SubmitOrder) Decide(cart Cart) ([]Event, error) {
 			return nil, refuse(CartChanged)
 		}
 		now, err := wish.Position(c.Buyer)
-		if err != nil || now.Amounts().Gross > seen.Amounts().Gross {
+		if err != nil || !now.sameWish(seen) || now.Stations != seen.Stations || now.Amounts().Gross > seen.Amounts().Gross {
 			return nil, refuse(CartChanged)
 		}
+		now.ID = seen.ID
 		lines = append(lines, lineOf(c.Order, i+1, now, wish.Program.Name))
 	}
 	return []Event{CartSubmitted{Buyer: c.Buyer.ID, Order: c.Order, On: c.On, Lines: lines}}, nil

@@ -227,7 +227,7 @@ func (c IssueActivationFile) Decide(o Order) ([]Event, error) {
 	switch {
 	case !o.Paid():
 		return nil, refuse(OrderNotPaid)
-	case c.Line < 1 || c.Line > len(o.Lines) || o.Lines[c.Line-1].Licence != c.Licence:
+	case c.Line < 1 || c.Line > len(o.Lines) || o.Lines[c.Line-1].Licence != c.Licence || o.Lines[c.Line-1].Client != c.Client:
 		return nil, refuse(NotFound)
 	case o.Files[c.Line].Issued != nil:
 		return nil, nil
@@ -243,13 +243,12 @@ type RecordActivationFileSent struct {
 // Stream of the order.
 func (c RecordActivationFileSent) Stream() string { return OrderStream(c.Order) }
 
-// Decide records each copy once, and only of a file that exists.
+// Decide records each copy that was owed once, and only of a file that exists.
 func (c RecordActivationFileSent) Decide(o Order) ([]Event, error) {
-	file := o.Files[c.Line]
-	switch {
-	case file.Issued == nil:
+	if o.Files[c.Line].Issued == nil {
 		return nil, refuse(OrderNotPaid)
-	case file.Sent >= c.Copy:
+	}
+	if !o.owes(taskID(ActivateTask, c.Line, c.Copy)) {
 		return nil, nil
 	}
 	return []Event{c.ActivationFileSent}, nil
@@ -292,12 +291,13 @@ type RecordFailure struct {
 // Stream of the order.
 func (c RecordFailure) Stream() string { return OrderStream(c.Order) }
 
-// Decide counts the attempt and says when the next one is.
+// Decide counts the attempt and says when the next one is. What is told before that moment is the same attempt told twice.
 func (c RecordFailure) Decide(o Order) ([]Event, error) {
-	if !o.owes(c.Task) {
+	last := o.Failures[c.Task]
+	if !o.owes(c.Task) || c.At.Before(last.NextAt) {
 		return nil, nil
 	}
-	return []Event{TaskFailed{Order: c.Order, Task: c.Task, Failure: o.Failures[c.Task].After(c.Reason, c.Permanent, c.At)}}, nil
+	return []Event{TaskFailed{Order: c.Order, Task: c.Task, Failure: last.After(c.Reason, c.Permanent, c.At)}}, nil
 }
 
 // OrderStatus is what the buyer is told about an order.

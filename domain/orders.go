@@ -123,8 +123,10 @@ func (o *Order) Evolve(event Event) {
 		o.OrderSubmitted, o.Files, o.Failures = e, map[int]FileState{}, map[string]Failure{}
 	case OrderCancelled:
 		o.Cancelled = true
+		delete(o.Failures, string(ConfirmTask))
 	case LicencesReleased:
 		o.Released = true
+		delete(o.Failures, string(ReleaseTask))
 	case PaymentReceived:
 		o.Payments = append(slices.Clip(o.Payments), e)
 	default:
@@ -241,12 +243,17 @@ type AssignOrderNumber struct {
 // Stream of the year's register.
 func (c AssignOrderNumber) Stream() string { return NumbersStream(c.Year) }
 
-// Decide counts up by one: numbers of a year have no gaps as long as every submission is placed.
+// Decide counts up by one: numbers of a year have no gaps as long as every submission is placed. It fails rather than
+// give a number that cannot be read again.
 func (c AssignOrderNumber) Decide(n Numbers) ([]Event, error) {
 	if _, ok := n.ByOrder[c.Order]; ok {
 		return nil, nil
 	}
-	return []Event{OrderNumberAssigned{Order: c.Order, Number: OrderNumber{Year: c.Year, Sequence: n.Last + 1}}}, nil
+	next := OrderNumber{Year: c.Year, Sequence: n.Last + 1}
+	if _, err := ParseOrderNumber(next.String()); err != nil {
+		return nil, fmt.Errorf("count up to %s: beyond year %d or number %d", next, OrderYearMax, OrderSequenceMax)
+	}
+	return []Event{OrderNumberAssigned{Order: c.Order, Number: next}}, nil
 }
 
 // Place carries a submitted cart to its order: each licence gives its hold, the year gives a number, the order is

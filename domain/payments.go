@@ -89,12 +89,13 @@ type ImportStatement struct {
 // Stream of the statement.
 func (c ImportStatement) Stream() string { return StatementStream(c.Statement) }
 
-// Decide refuses other contents under the same account and number.
+// Decide refuses other contents under the same account and number; the same contents may be written down in another way.
 func (c ImportStatement) Decide(known Statement) ([]Event, error) {
 	switch {
 	case known.Statement == "":
 		return []Event{c.StatementImported}, nil
-	case known.Digest != c.Digest && !slices.Equal(known.Transfers, c.Transfers):
+	case known.Digest != c.Digest && (known.ClosedOn != c.ClosedOn || known.Opening != c.Opening || known.Closing != c.Closing ||
+		!slices.Equal(known.Transfers, c.Transfers)):
 		return nil, refuse(ImportConflict, "number", c.Number)
 	}
 	return nil, nil
@@ -110,8 +111,11 @@ type ReceiveTransfer struct {
 // Stream of the transfer.
 func (c ReceiveTransfer) Stream() string { return TransferStream(c.Transfer) }
 
-// Decide never matches a transfer a second time.
+// Decide never matches a transfer a second time, and refuses money that goes out.
 func (c ReceiveTransfer) Decide(known Transfer) ([]Event, error) {
+	if c.Amount <= 0 {
+		return nil, refuse(InvalidInput, "field", "amount", "limit", "0,01")
+	}
 	var events []Event
 	if known.Transfer == "" {
 		events = append(events, c.TransferReceived)
@@ -154,7 +158,7 @@ func Match(received TransferReceived, lookup func(OrderNumber) (Order, bool)) (*
 	}
 	order, ok := lookup(found[0].Number)
 	switch {
-	case !ok:
+	case !ok || !order.Exists():
 		return nil, UnmatchedUnknownOrder
 	case order.Bank.Account != received.Account:
 		return nil, UnmatchedForeign
