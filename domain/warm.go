@@ -40,10 +40,10 @@ func (w *Warm) enter(name string) *warmStream {
 	} else {
 		element = w.recent.PushFront(&warmStream{name: name})
 		w.streams[name] = element
-		w.forgetOldest()
 	}
 	stream := element.Value.(*warmStream)
 	stream.users++
+	w.forgetOldest() // but not this one, even when all the others are busy
 	w.mu.Unlock()
 	stream.turn.Lock()
 	return stream
