@@ -49,6 +49,7 @@ var Kinds = []Kind{
 
 	kind[OrderNumberAssigned](1),
 	kind[OrderSubmitted](1),
+	kind[OrderDeclined](1),
 	kind[OrderCancelled](1),
 	kind[LicencesReleased](1),
 	kind[PaymentReceived](1),
@@ -63,6 +64,8 @@ var Kinds = []Kind{
 	kind[ActivationFileSent](1),
 	kind[ActivationFileResendRequested](1),
 	kind[TaskFailed](1),
+
+	kind[MessagePoisoned](1),
 }
 
 var schemas = func() map[reflect.Type]int {

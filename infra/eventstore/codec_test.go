@@ -91,6 +91,8 @@ func example(t reflect.Type, path string) reflect.Value {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(int64(crc32.ChecksumIEEE([]byte(path)) % 1_000_000))
+	case reflect.Uint64:
+		v.SetUint(uint64(crc32.ChecksumIEEE([]byte(path))))
 	case reflect.Slice:
 		if t.Elem().Kind() == reflect.Uint8 {
 			v.SetBytes([]byte("the bytes of " + path))
