@@ -80,8 +80,8 @@ func writeActivationEmails(ctx context.Context, s *Session, page []domain.Record
 }
 
 // visible is who may look at what belongs to the customer called owner: the customer itself, and its distributor. The
-// viewer is $1. Source: R5.
-const visible = `(owner.id = $1 or owner.distributor = $1)`
+// viewer is $1; an empty one, which every customer without a distributor would match, sees nothing. Source: R5.
+const visible = `($1 <> '' and (owner.id = $1 or owner.distributor = $1))`
 
 // CustomerRow is a registered company.
 type CustomerRow struct {

@@ -20,6 +20,7 @@ const rebuildPageMax = 1000
 
 // Rebuild folds the whole log, up to its present end, into the tables of all views in a freshly migrated schema. db must have
 // that schema as its search path; a schema that has seen records already is refused. Live views need not stop for it.
+// When a view cannot digest a record, the position in the StoppedError is that of the last record of its page.
 func Rebuild(ctx context.Context, db *sqlx.DB, log domain.Log, schema string) error {
 	session, err := openSession(ctx, db)
 	if err != nil {
@@ -77,12 +78,12 @@ func (s *Session) rebuild(ctx context.Context, page []domain.Record) error {
 				continue
 			}
 			if err := view.See(ctx, s, concerned); err != nil {
-				return fmt.Errorf("view %s: %w", view.Name, err)
+				return &StoppedError{View: view.Name, Position: last.Position, Stream: last.Stream, Cause: err}
 			}
 		}
 		return nil
 	}}
-	err := s.see(ctx, everything, page, func(ctx context.Context) error {
+	return s.see(ctx, everything, page, func(ctx context.Context) error {
 		_, err := s.change(ctx, `
 			insert into checkpoints (view, position, event, stream, revision) select unnest($1::text[]), $2, $3, $4, $5
 			on conflict (view) do update set position = excluded.position, event = excluded.event, stream = excluded.stream,
@@ -90,10 +91,6 @@ func (s *Session) rebuild(ctx context.Context, page []domain.Record) error {
 			column(All(), func(v View) string { return v.Name }), int64(last.Position), last.ID, last.Stream, int64(last.Revision))
 		return err
 	})
-	if err != nil {
-		return fmt.Errorf("records up to position %d: %w", last.Position, err)
-	}
-	return nil
 }
 
 // Dump gives the SHA-256 of every view table's rows, in an order and a spelling that depend on nothing but the rows.
@@ -119,7 +116,7 @@ func Dump(ctx context.Context, db *sqlx.DB) (map[string]string, error) {
 }
 
 func digest(ctx context.Context, tx *sqlx.Tx, table string) (string, error) {
-	rows, err := tx.QueryContext(ctx, `select t::text as line from `+pq.QuoteIdentifier(table)+` t order by line collate "C"`)
+	rows, err := tx.QueryContext(ctx, `select t::text from `+pq.QuoteIdentifier(table)+` t order by t::text collate "C"`)
 	if err != nil {
 		return "", err
 	}

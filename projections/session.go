@@ -174,5 +174,8 @@ func column[R, V any](rows []R, value func(R) V) any {
 	return pq.Array(values)
 }
 
-// timestamp is a moment as Postgres reads it whatever the session's settings; it keeps microseconds.
-func timestamp(at time.Time) string { return at.UTC().Format(time.RFC3339Nano) }
+// timestamp is a moment as Postgres reads it whatever the session's settings. It is cut to the microseconds that Postgres
+// keeps: rounding could make a task due later than it is.
+func timestamp(at time.Time) string {
+	return at.UTC().Truncate(time.Microsecond).Format(time.RFC3339Nano)
+}

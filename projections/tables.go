@@ -37,7 +37,7 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.order, selectOrder},
 		{&t.customer, selectCustomers + ` where c.id = $1`},
 		{&t.customers, selectCustomers + ` order by c.name, c.id`},
-		{&t.clients, selectCustomers + ` where c.distributor = $1 order by c.name, c.id`},
+		{&t.clients, selectCustomers + ` where c.distributor = $1 and $1 <> '' order by c.name, c.id`},
 		{&t.transfers, selectTransfers},
 		{&t.totals, selectTotals},
 		{&t.due, selectTasks + ` where due_at <= $1` + orderByDue + ` limit $2`},

@@ -8,7 +8,7 @@ create table customers (
     distributor    text    not null,  -- empty: orders for itself
     state          json    not null   -- domain.Customer, without its logins
 );
-create index customers_by_distributor on customers (distributor) where distributor <> '';
+create index customers_by_distributor on customers (distributor);
 
 -- Where the activation file of a licence goes, once its owner has corrected the address.
 create table activation_emails (

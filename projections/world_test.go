@@ -1,0 +1,335 @@
+package projections
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/infra/postgres"
+)
+
+// world is a log, the views that follow it, and the pages' questions to them.
+type world struct {
+	t      testing.TB
+	log    *memoryLog
+	url    string
+	db     *sqlx.DB
+	tables *Tables
+	now    time.Time
+	asked  int
+}
+
+// stand opens an empty world whose views do not run yet.
+func stand(t testing.TB) *world {
+	t.Helper()
+	w := &world{t: t, log: newLog(), url: postgres.FreshURL(t), now: time.Date(2026, 3, 2, 9, 0, 0, 123456789, time.UTC)}
+	w.db = w.schema("views")
+	return w
+}
+
+// schema opens a migrated schema of the world's database.
+func (w *world) schema(name string) *sqlx.DB {
+	w.t.Helper()
+	separator := "?"
+	if strings.Contains(w.url, "?") {
+		separator = "&"
+	}
+	db, err := sqlx.Connect("postgres", w.url+separator+"search_path="+name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { db.Close() })
+	if err := postgres.Migrate(context.Background(), db, name, Migrations()); err != nil {
+		w.t.Fatal(err)
+	}
+	return db
+}
+
+// live opens a world in which all views run until the test ends, which then compares them with a rebuild.
+func live(t testing.TB) *world {
+	t.Helper()
+	w := stand(t)
+	w.run(All()...)
+	tables, err := OpenTables(context.Background(), w.db)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.tables = tables
+	t.Cleanup(func() { tables.Close() })
+	t.Cleanup(w.rebuiltEqualsLive)
+	return w
+}
+
+// run starts views; they must end without an error when the test ends.
+func (w *world) run(views ...View) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, len(views))
+	for _, view := range views {
+		go func() { ended <- Run(ctx, w.db, w.log, view, Options{}) }()
+	}
+	running := len(views)
+	stop = func() {
+		cancel()
+		for ; running > 0; running-- {
+			if err := <-ended; err != nil {
+				w.t.Errorf("run: %v", err)
+			}
+		}
+	}
+	w.t.Cleanup(stop)
+	return stop
+}
+
+// rebuiltEqualsLive folds the log into a second schema and compares every table.
+func (w *world) rebuiltEqualsLive() {
+	w.t.Helper()
+	w.settle()
+	again := w.schema("again")
+	defer func() {
+		if _, err := again.Exec(`drop schema again cascade`); err != nil {
+			w.t.Error(err)
+		}
+	}()
+	if err := Rebuild(context.Background(), again, w.log, "again"); err != nil {
+		w.t.Fatal(err)
+	}
+	live, err := Dump(context.Background(), w.db)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	rebuilt, err := Dump(context.Background(), again)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, table := range Compare(live, rebuilt) {
+		w.t.Errorf("table %s differs after a rebuild:\nlive:    %v\nrebuilt: %v", table, lines(w.t, w.db, table), lines(w.t, again, table))
+	}
+}
+
+func lines(t testing.TB, db *sqlx.DB, table string) []string {
+	var rows []string
+	if err := db.Select(&rows, `select t::text as line from `+table+` t order by line`); err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+// settle waits until the views show the whole log.
+func (w *world) settle() {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := Settle(ctx, w.db, w.log.head(), viewNames(All())...); err != nil {
+		w.t.Fatalf("settle at %d: %v", w.log.head(), err)
+	}
+}
+
+func viewNames(views []View) []string {
+	var names []string
+	for _, view := range views {
+		names = append(names, view.Name)
+	}
+	return names
+}
+
+// cause is the next request; a minute later than the one before.
+func (w *world) cause() domain.Cause {
+	w.asked++
+	w.now = w.now.Add(time.Minute)
+	return domain.Cause{Command: fmt.Sprintf("command-%d", w.asked), Actor: "user-test", Correlation: fmt.Sprintf("request-%d", w.asked), At: w.now}
+}
+
+// do executes a command that must not be refused.
+func do[S any, P domain.State[S]](w *world, command domain.Command[S]) {
+	w.t.Helper()
+	if _, err := domain.Execute[S, P](context.Background(), w.log, w.cause(), command); err != nil {
+		w.t.Fatalf("%T: %v", command, err)
+	}
+}
+
+// state loads what the log knows.
+func state[S any, P domain.State[S]](w *world, stream string) S {
+	w.t.Helper()
+	loaded, err := domain.Load[S, P](context.Background(), w.log, stream)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return loaded.State
+}
+
+func (w *world) customer(id domain.CustomerID) domain.Customer {
+	return state[domain.Customer](w, domain.CustomerStream(id))
+}
+
+func (w *world) program(id domain.ProgramID) domain.Program {
+	return state[domain.Program](w, domain.ProgramStream(id))
+}
+
+func (w *world) licence(id domain.LicenceID) domain.Licence {
+	return state[domain.Licence](w, domain.LicenceStream(id))
+}
+
+func (w *world) order(id domain.OrderID) domain.Order {
+	return state[domain.Order](w, domain.OrderStream(id))
+}
+
+// The cast: alfa and beta order for themselves until they get a distributor; delta is one.
+const (
+	alfa  domain.CustomerID = "c-alfa"
+	beta  domain.CustomerID = "c-beta"
+	delta domain.CustomerID = "c-delta"
+)
+
+// open fills the world with a catalogue, customers and what they own.
+func (w *world) open() *world {
+	w.t.Helper()
+	do[domain.Program](w, domain.ListProgram{Program: "magazyn", Name: "Magazyn"})
+	do[domain.Program](w, domain.ListProgram{Program: "faktury", Name: "Faktury"})
+	for _, version := range []domain.Version{"2.0", "3.0"} {
+		do[domain.Program](w, domain.ReleaseVersion{Program: "magazyn", Edition: domain.SingleStation, Version: version})
+	}
+	do[domain.Program](w, domain.ReleaseVersion{Program: "magazyn", Edition: domain.MultiStation, Version: "3.0"})
+	do[domain.Program](w, domain.ReleaseVersion{Program: "faktury", Edition: domain.SingleStation, Version: "1.0"})
+	for _, price := range []domain.Price{
+		{Program: "magazyn", Edition: domain.SingleStation, To: "3.0", Net: 40000, VATRate: 23},
+		{Program: "magazyn", Edition: domain.SingleStation, From: "2.0", To: "3.0", Net: 15000, VATRate: 23},
+		{Program: "magazyn", Edition: domain.MultiStation, From: "3.0", To: "3.0", Net: 9900, VATRate: 23},
+	} {
+		do[domain.Program](w, domain.SetPrice{Price: price})
+	}
+	for i, id := range []domain.CustomerID{alfa, beta, delta} {
+		do[domain.Customer](w, domain.RegisterCustomer{Customer: id, Name: strings.ToUpper(string(id[2:])) + " sp. z o.o.", NIP: []domain.NIP{"1234563218", "5260250274", "5252248481"}[i],
+			Email: string(id[2:]) + "@example.com", Language: domain.Polish, Distributor: id == delta})
+	}
+	w.grant("l-alfa-2", alfa, "2.0")
+	w.grant("l-alfa-3", alfa, "3.0")
+	w.grant("l-beta-2", beta, "2.0")
+	w.grant("l-delta-2", delta, "2.0")
+	return w
+}
+
+func (w *world) grant(id domain.LicenceID, owner domain.CustomerID, version domain.Version) {
+	w.t.Helper()
+	do[domain.Licence](w, domain.GrantLicence{Licence: id, Customer: owner, Program: w.program("magazyn"), Edition: domain.SingleStation, Version: version, Stations: 1, Activated: true})
+}
+
+// tick puts an offer into the buyer's cart as a page does, from the facts of the read models.
+func (w *world) tick(buyer domain.CustomerID, pick Pick) error {
+	w.settle()
+	facts, wishes, err := w.tables.Wishes(context.Background(), buyer, []Pick{pick})
+	if err != nil {
+		return err
+	}
+	_, err = domain.Execute[domain.Cart](context.Background(), w.log, w.cause(), domain.AddToCart{Buyer: facts, Wishes: wishes})
+	return err
+}
+
+// mustTick is tick for an offer that must be possible.
+func (w *world) mustTick(buyer domain.CustomerID, picks ...Pick) {
+	w.t.Helper()
+	for _, pick := range picks {
+		if err := w.tick(buyer, pick); err != nil {
+			w.t.Fatalf("tick %s: %v", pick.Offer, err)
+		}
+	}
+}
+
+// wishesOf gathers the facts of a cart from the log.
+func (w *world) wishesOf(buyer domain.CustomerID) map[domain.ItemID]domain.Wish {
+	wishes := map[domain.ItemID]domain.Wish{}
+	for _, item := range state[domain.Cart](w, domain.CartStream(buyer)).Items {
+		wish := domain.Wish{Item: item.ID, Entry: item.Entry(), Client: w.customer(item.Client), Program: w.program(item.Program), Stations: item.Stations}
+		if item.Licence != "" {
+			wish.Licence = w.licence(item.Licence)
+		}
+		wishes[item.ID] = wish
+	}
+	return wishes
+}
+
+var terms = domain.Terms{Bank: domain.BankData{Recipient: "NETROM", NIP: "1234563218", Account: "84102055580000123400005678"}, PaymentDays: 14}
+
+// send submits the cart and leaves it at that, as a crash would.
+func (w *world) send(buyer domain.CustomerID, submission string) domain.OrderID {
+	w.t.Helper()
+	order := domain.OrderIDOf(buyer, submission)
+	do[domain.Cart](w, domain.SubmitOrder{Buyer: w.customer(buyer), Order: order, On: domain.Day(w.now.Format(time.DateOnly)), Wishes: w.wishesOf(buyer)})
+	return order
+}
+
+// place finishes a submission.
+func (w *world) place(buyer domain.CustomerID, order domain.OrderID) error {
+	_, err := domain.Place(context.Background(), w.log, w.cause(), buyer, order, terms)
+	return err
+}
+
+// submit sends the cart and places the order.
+func (w *world) submit(buyer domain.CustomerID, submission string) domain.OrderID {
+	w.t.Helper()
+	order := w.send(buyer, submission)
+	if err := w.place(buyer, order); err != nil {
+		w.t.Fatalf("place: %v", err)
+	}
+	return order
+}
+
+// receive takes in a transfer whose title names the order, or none, and books what was matched.
+func (w *world) receive(transfer domain.TransferID, order domain.OrderID, amount domain.Money) {
+	w.t.Helper()
+	o := w.order(order)
+	received := domain.TransferReceived{Transfer: transfer, Statement: "s-1", Account: terms.Bank.Account, Amount: amount, ValueOn: "2026-03-03",
+		BookedOn: "2026-03-03", BankReference: string(transfer), Title: o.Title, PayerName: "Jan Kowalski"}
+	match := &domain.TransferMatched{Transfer: transfer, Order: order, Number: o.Number, Amount: amount, ValueOn: received.ValueOn, Rule: domain.MatchedByReference}
+	if order == "" {
+		received.Title, match = "za program\x00", nil
+	}
+	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: received, Match: match})
+}
+
+func (w *world) book(transfer domain.TransferID, order domain.OrderID, amount domain.Money) {
+	w.t.Helper()
+	do[domain.Order](w, domain.RecordPayment{Order: order, Transfer: transfer, Amount: amount, ValueOn: "2026-03-03"})
+}
+
+// fulfil does what the process manager owes for an order, all of it.
+func (w *world) fulfil(id domain.OrderID) {
+	w.t.Helper()
+	for {
+		order := w.order(id)
+		owed := order.Owed()
+		if len(owed) == 0 {
+			return
+		}
+		w.perform(order, owed[0])
+	}
+}
+
+// perform does one task of an order.
+func (w *world) perform(order domain.Order, task domain.Task) {
+	w.t.Helper()
+	switch task.Kind {
+	case domain.ReleaseTask:
+		for _, line := range order.Lines {
+			do[domain.Licence](w, domain.WithdrawLicenceOrder{Order: order.Order, Licence: line.Licence})
+		}
+		do[domain.Order](w, domain.RecordRelease{Order: order.Order})
+	case domain.MarkPaidTask:
+		for _, line := range order.Lines {
+			do[domain.Licence](w, domain.MarkLicencePaid{Order: order.Order, Licence: line.Licence})
+		}
+		do[domain.Order](w, domain.RecordLicencesPaid{Order: order.Order})
+	case domain.ConfirmTask, domain.PaymentNoteTask:
+		do[domain.Order](w, domain.RecordLetter{Order: order.Order, Kind: task.Kind})
+	case domain.ActivateTask:
+		line := order.Lines[task.Line-1]
+		do[domain.Order](w, domain.IssueActivationFile{ActivationFileIssued: domain.ActivationFileIssued{Order: order.Order, Line: line.Line,
+			Licence: line.Licence, Client: line.Client, Name: "file", File: []byte("signed"), Digest: "d", Key: "k", Payment: "p"}})
+		do[domain.Order](w, domain.RecordActivationFileSent{ActivationFileSent: domain.ActivationFileSent{Order: order.Order, Line: line.Line,
+			Licence: line.Licence, Copy: task.Copy, Address: w.customer(line.Client).Corrections[line.Licence]}})
+	}
+}
