@@ -245,7 +245,7 @@ func TestNothingUnsyncedIsShown(t *testing.T) {
 	hold.Store(true)
 	before := n.Durable()
 	go attempt("none", id)
-	<-held // the event is in Pebble and its sync has begun
+	<-held                               // the event is in Pebble and its sync has begun
 	go attempt("none", id)               // the same append again
 	go attempt("none", uuid.NewString()) // another writer, who comes second
 	events, err := readAllOf(t, dial(t, n), "s", esdb.ReadStreamOptions{From: esdb.Start{}})

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -42,6 +43,9 @@ func TestMain(m *testing.M) {
 			panic(err)
 		}
 		os.Exit(workOnFailingDisk(dir, n))
+	}
+	if err := flag.Set("rapid.checks", "200"); err != nil { // unless the command line says otherwise
+		panic(err)
 	}
 	os.Exit(m.Run())
 }

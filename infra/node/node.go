@@ -36,7 +36,7 @@ const (
 // Timing of connections. Clients ping every 10 s, also without a call; a server that does not allow this loses every
 // idle subscription after half a minute. Source: grpc-go, keepalive.EnforcementPolicy; EventStore, ClusterVNodeOptions.cs.
 const (
-	minClientPing = 2 * time.Second
+	minClientPing = time.Second
 	pingEvery     = 10 * time.Second
 	pingTimeout   = 10 * time.Second
 	stopTimeout   = 5 * time.Second
