@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // days are Polish days
 
 	"netrom.pl/portal/cmd/internal/foundation"
 )

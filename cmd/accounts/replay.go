@@ -43,15 +43,11 @@ func readMoment(text string) (time.Time, error) {
 	if moment, err := time.Parse(time.RFC3339, text); err == nil {
 		return moment, nil
 	}
-	poland, err := time.LoadLocation("Europe/Warsaw")
-	if err != nil {
-		return time.Time{}, fmt.Errorf("find the Polish time zone: %w", err)
-	}
-	day, err := time.ParseInLocation(time.DateOnly, text, poland)
+	end, err := foundation.EndOf(domain.Day(text))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("-as-of %q is neither a day such as 2026-11-22 nor a time such as 2026-11-22T14:30:00Z", text)
 	}
-	return day.AddDate(0, 0, 1).Add(-time.Nanosecond), nil
+	return end, nil
 }
 
 func replayFrom(ctx context.Context, base *foundation.Foundation, until time.Time, compare bool, stdout io.Writer) error {

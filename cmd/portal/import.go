@@ -23,22 +23,28 @@ const importSizeMax = 64 << 20
 // importFile is what `portal import` reads: catalogue, customers, or both. Codes are the vendor's own numbers; the
 // identities of customers and licences derive from them, so that importing a file again changes nothing.
 type importFile struct {
-	Programs []struct {
-		Program  domain.ProgramID `json:"program"`
-		Name     string           `json:"name"`
-		Versions []struct {
-			Edition domain.Edition `json:"edition"`
-			Version domain.Version `json:"version"`
-		} `json:"versions"`
-		Prices []struct {
-			Edition domain.Edition `json:"edition"`
-			From    domain.Version `json:"from"` // empty: new program
-			To      domain.Version `json:"to"`
-			Net     string         `json:"net"` // złoty, as 1234,56
-			VATRate domain.VATRate `json:"vat_rate"`
-		} `json:"prices"`
-	} `json:"programs"`
+	Programs  []importProgram  `json:"programs"`
 	Customers []importCustomer `json:"customers"`
+}
+
+type importProgram struct {
+	Program  domain.ProgramID `json:"program"`
+	Name     string           `json:"name"`
+	Versions []importVersion  `json:"versions"`
+	Prices   []importPrice    `json:"prices"`
+}
+
+type importVersion struct {
+	Edition domain.Edition `json:"edition"`
+	Version domain.Version `json:"version"`
+}
+
+type importPrice struct {
+	Edition domain.Edition `json:"edition"`
+	From    domain.Version `json:"from"` // empty: new program
+	To      domain.Version `json:"to"`
+	Net     string         `json:"net"` // złoty, as 1234,56
+	VATRate domain.VATRate `json:"vat_rate"`
 }
 
 type importCustomer struct {
@@ -50,14 +56,16 @@ type importCustomer struct {
 	Distributor     bool            `json:"distributor"`      // may order for clients
 	DistributorCode string          `json:"distributor_code"` // whose client it is
 	User            string          `json:"user"`             // empty: no login yet
-	Licences        []struct {
-		Code      string           `json:"code"`
-		Program   domain.ProgramID `json:"program"`
-		Edition   domain.Edition   `json:"edition"`
-		Version   domain.Version   `json:"version"`
-		Stations  int              `json:"stations"`
-		Activated bool             `json:"activated"`
-	} `json:"licences"`
+	Licences        []importLicence `json:"licences"`
+}
+
+type importLicence struct {
+	Code      string           `json:"code"`
+	Program   domain.ProgramID `json:"program"`
+	Edition   domain.Edition   `json:"edition"`
+	Version   domain.Version   `json:"version"`
+	Stations  int              `json:"stations"`
+	Activated bool             `json:"activated"`
 }
 
 func importFiles(ctx context.Context, args []string, stdout, stderr io.Writer) error {

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
-	_ "time/tzdata" // due dates are Polish days, wherever the machine stands
 
 	"netrom.pl/portal/cmd/internal/foundation"
 )

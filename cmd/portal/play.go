@@ -143,7 +143,7 @@ func (p *play) setPassword(ctx context.Context, user string, customer domain.Cus
 		return fmt.Errorf("wait for the letter with the login: %w", err)
 	}
 	link := p.base + "/password/" + strings.Fields(strings.SplitAfterN(letter.text, "/password/", 2)[1])[0]
-	form := url.Values{"password": {demoPassword(user)}, "repeated": {demoPassword(user)}}
+	form := url.Values{"password": {demoPassword(user)}, "password_again": {demoPassword(user)}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, link, strings.NewReader(form.Encode()))
 	if err != nil {
 		return err
@@ -361,7 +361,7 @@ func (p *play) pay(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d transfers, %s", booked, domain.Money(statement.ClosingGrosz)), nil
 }
 
-func (p *play) today() bank.Date { return bank.Date(localDay(p.portal.now())) }
+func (p *play) today() bank.Date { return bank.Date(foundation.DayOf(p.portal.now())) }
 
 func (p *play) writeStatement(path string, statement bank.Statement) error {
 	var file bytes.Buffer

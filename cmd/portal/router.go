@@ -37,9 +37,9 @@ func newRouter(subscriber message.Subscriber, poison message.Publisher, fulfilme
 		middleware.Recoverer,
 	)
 	router.AddNoPublisherHandler(fulfilmentConsumer, fulfilmentConsumer, subscriber, func(m *message.Message) error {
-		record, err := pubsub.RecordOf(m)
-		if err != nil {
-			return err
+		record, ok := pubsub.RecordOf(m)
+		if !ok {
+			return fmt.Errorf("message %s carries no record", m.UUID)
 		}
 		return fulfilment.React(m.Context(), record)
 	})

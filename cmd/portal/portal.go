@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/google/uuid"
+	"github.com/jmoiron/sqlx"
+
+	"netrom.pl/portal/cmd/internal/foundation"
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
+	"netrom.pl/portal/infra/activation"
+	"netrom.pl/portal/infra/mail"
+	"netrom.pl/portal/infra/postgres"
+	"netrom.pl/portal/infra/pubsub"
+	"netrom.pl/portal/projections"
+)
+
+// portal is everything that runs: the circle from the door to the log, the views and back, and the process manager.
+type portal struct {
+	base       *foundation.Foundation
+	views      *sqlx.DB
+	tables     *projections.Tables
+	log        domain.Log
+	vendor     handlers.Vendor
+	publicKeys activation.Keys
+	fulfilment *handlers.Fulfilment
+	poison     message.Publisher
+	server     *http.Server
+	listener   net.Listener
+	logger     *slog.Logger
+	closers    []func() error
+}
+
+// limits of the HTTP server; what a request itself may contain is limited by handlers.
+const (
+	readHeaderLimit = 5 * time.Second
+	readLimit       = 30 * time.Second
+	writeLimit      = 60 * time.Second
+	idleLimit       = 2 * time.Minute
+	headerBytesMax  = 64 << 10
+	warmStreamsMax  = 10_000
+	tasksEvery      = time.Second
+	shutdownLimit   = 10 * time.Second
+)
+
+// openPortal opens everything in the order of the circle; nothing runs yet.
+func openPortal(ctx context.Context, s settings, logger *slog.Logger) (*portal, error) {
+	p := &portal{logger: logger}
+	if err := p.open(ctx, s); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+func (p *portal) open(ctx context.Context, s settings) (err error) {
+	if p.listener, err = net.Listen("tcp", s.listen); err != nil {
+		return fmt.Errorf("listen on %s: %w; is another portal running? Choose another address with -listen", s.listen, err)
+	}
+	p.onClose(func() error { return ignoreClosed(p.listener.Close()) })
+	if p.base, err = foundation.Open(ctx, foundation.FromEnvironment(s.data, p.logger)); err != nil {
+		return err
+	}
+	p.onClose(p.base.Close)
+	if !p.base.Owner {
+		return fmt.Errorf("a portal is running on data folder %s already; stop it, or choose another folder with -data", s.data)
+	}
+	if s.demo {
+		if err := writeDemoVendor(s.data); err != nil {
+			return err
+		}
+	}
+	if p.vendor, err = readVendor(s.data); err != nil {
+		return err
+	}
+	if p.vendor.URL = s.url; p.vendor.URL == "" {
+		p.vendor.URL = "http://" + p.listener.Addr().String()
+	}
+	if err := p.base.Log.Ping(ctx); err != nil {
+		return err
+	}
+	p.log = domain.KeepWarm(p.base.Log, warmStreamsMax)
+	if p.views, err = p.base.OpenSchema(ctx, foundation.ViewsSchema); err != nil {
+		return err
+	}
+	p.onClose(p.views.Close)
+	if p.tables, err = projections.OpenTables(ctx, p.views); err != nil {
+		return err
+	}
+	p.onClose(p.tables.Close)
+	if err := p.hireProcessManager(s); err != nil {
+		return err
+	}
+	return p.base.Invite()
+}
+
+// hireProcessManager gives the process manager its hands: a key to sign with and a way to send letters.
+func (p *portal) hireProcessManager(s settings) error {
+	key, keys, err := p.base.SigningKey()
+	if err != nil {
+		return err
+	}
+	p.publicKeys = keys
+	post, mailbox, err := openPost(s)
+	if err != nil {
+		return err
+	}
+	p.fulfilment = &handlers.Fulfilment{
+		Log: p.log, Due: p.tables.Due, Send: sending(post, p.vendor), Sign: signing(key), Link: p.link, Vendor: p.vendor, Now: p.now, Logger: p.logger,
+	}
+	p.poison = pubsub.NewPublisher(p.base.Log, p.now)
+	p.server = &http.Server{
+		Handler: handlers.New(handlers.Options{
+			Log: p.log, Tables: p.tables, Settle: p.settle, Accounts: people{p.base.Vault}, Sessions: people{p.base.Vault},
+			Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: demoLogins(s.demo),
+			HTTPS: isHTTPS(p.vendor.URL), Now: p.now, NewID: uuid.NewString, Logger: p.logger,
+		}),
+		ReadHeaderTimeout: readHeaderLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit,
+		MaxHeaderBytes: headerBytesMax, ErrorLog: slog.NewLogLogger(p.logger.Handler(), slog.LevelWarn),
+	}
+	return nil
+}
+
+// openPost decides where letters go: to SMTP_URL, or into the data folder, where a demonstration shows them.
+func openPost(s settings) (mail.Post, handlers.Mailbox, error) {
+	if s.smtp != "" {
+		post, err := mail.SMTP(s.smtp)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read SMTP_URL: %w", err)
+		}
+		return post, nil, nil
+	}
+	folder, err := mail.Folder(filepath.Join(s.data, "letters"))
+	if err != nil {
+		return nil, nil, err
+	}
+	if s.demo {
+		return folder, mailbox{folder}, nil
+	}
+	return folder, nil, nil
+}
+
+func (p *portal) settle(ctx context.Context, at domain.Position, views ...string) error {
+	return projections.Settle(ctx, p.views, at, views...)
+}
+
+func (p *portal) ready(ctx context.Context) error {
+	return errors.Join(p.base.Log.Ping(ctx), p.views.PingContext(ctx))
+}
+
+func (p *portal) now() time.Time { return time.Now() }
+
+// run serves until the context ends or something without which the portal is no portal has failed.
+func (p *portal) run(ctx context.Context) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var running sync.WaitGroup
+	running.Go(func() {
+		foundation.RunViews(ctx, p.views, p.base.Log, func(err error) { p.logger.Error("a view has stopped", "error", err) })
+	})
+	running.Go(func() {
+		err := postgres.Alone(ctx, p.base.DB, fulfilmentConsumer, p.runProcessManager)
+		if err != nil && ctx.Err() == nil {
+			stop(fmt.Errorf("run process manager: %w", err))
+		}
+	})
+	running.Go(func() {
+		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
+			stop(fmt.Errorf("serve: %w", err))
+		}
+	})
+	<-ctx.Done()
+	shutdown, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+	defer cancel()
+	err := p.server.Shutdown(shutdown)
+	running.Wait()
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		err = errors.Join(cause, err)
+	}
+	return err
+}
+
+// runProcessManager reacts to the log's events as they come, and every second to what the task list says is due.
+func (p *portal) runProcessManager(ctx context.Context) error {
+	checkpoints, err := pubsub.OpenCheckpoints(ctx, p.base.DB)
+	if err != nil {
+		return err
+	}
+	subscriber := pubsub.NewSubscriber(p.base.Log, checkpoints, watermill.NewSlogLogger(p.logger))
+	router, err := newRouter(subscriber, p.poison, p.fulfilment, p.logger)
+	if err != nil {
+		return err
+	}
+	var due sync.WaitGroup
+	due.Go(func() { p.workOff(ctx) })
+	defer due.Wait()
+	if err := router.Run(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	return errors.Join(errors.New("the log's events no longer come"), subscriber.Err())
+}
+
+func (p *portal) workOff(ctx context.Context) {
+	for ticker := time.Tick(tasksEvery); ; {
+		if _, err := p.fulfilment.WorkOff(ctx); err != nil && ctx.Err() == nil {
+			p.logger.Error("work off due tasks", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker:
+		}
+	}
+}
+
+func (p *portal) onClose(closer func() error) { p.closers = append(p.closers, closer) }
+
+// close gives everything back in reverse order. Closing twice is harmless.
+func (p *portal) close() error {
+	var errs []error
+	for len(p.closers) > 0 {
+		last := len(p.closers) - 1
+		errs = append(errs, p.closers[last]())
+		p.closers = p.closers[:last]
+	}
+	return errors.Join(errs...)
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}

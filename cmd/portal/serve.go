@@ -1,0 +1,29 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"netrom.pl/portal/cmd/internal/foundation"
+)
+
+func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var s settings
+	flags, data := foundation.Flags("portal serve")
+	s.flags(flags)
+	if _, err := foundation.Parse(flags, args, "portal serve [-data DIR] [-listen ADDRESS] [-url URL]", 0, stdout); err != nil {
+		return err
+	}
+	s.data = *data
+	p, err := openPortal(ctx, s, foundation.Logger(stderr))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "The portal runs on %s. Ctrl-C stops it.\n", p.vendor.URL)
+	return errors.Join(p.run(ctx), p.close())
+}
+
+func isHTTPS(url string) bool { return strings.HasPrefix(url, "https://") }
