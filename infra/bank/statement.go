@@ -1,0 +1,69 @@
+package bank
+
+import "fmt"
+
+// Statement is what one account held and what moved on it from its opening to its closing balance.
+type Statement struct {
+	Account      string // NRB: 26 digits with correct check digits
+	Number       string // as the bank counts its statements, field 28C; banks start again every year
+	Currency     string // three letters of ISO 4217; all amounts are hundredths of it
+	OpeningGrosz int64  // negative: the account was overdrawn
+	ClosingGrosz int64
+	OpenedOn     Date
+	ClosedOn     Date
+	Entries      []Entry // in the order of the file; none if nothing moved
+}
+
+// Entry is one booking of the bank.
+type Entry struct {
+	ValueDate         Date
+	BookedOn          Date  // the value date where the bank gives no entry date
+	AmountGrosz       int64 // signed by its effect on the account: money in is positive
+	Mark              Mark
+	BankReference     string // of this booking, behind // in field 61; may be empty
+	CustomerReference string // often NONREF
+	Title             string // what the payer wrote; the bank's 27-character slots joined without a blank
+	PayerName         string // the other party, often with its address
+	PayerAccount      string // of the other party: 26 digits, a foreign IBAN, or empty
+	Raw               string // fields 61 and 86 as the bank sent them, in UTF-8, lines parted by LF
+
+	// Key is the same for the same booking in every export of the same account and differs between bookings, also between
+	// two equal ones of one day. It is a digest, so it tells nothing about the payer.
+	Key string
+
+	Line int // of field 61 in the file, from 1
+}
+
+// Mark says which way the money went.
+type Mark string
+
+// The marks of field 61. A reversed credit takes money back, a reversed debit gives it back.
+const (
+	Credit         Mark = "C"
+	Debit          Mark = "D"
+	ReversedCredit Mark = "RC"
+	ReversedDebit  Mark = "RD"
+)
+
+// sign is +1 where the mark adds to the account and -1 where it takes.
+func (m Mark) sign() int64 {
+	if m == Credit || m == ReversedDebit {
+		return 1
+	}
+	return -1
+}
+
+// Date is a civil day as 2006-01-02, without time zone: banks book days, not instants.
+type Date string
+
+// ParseError says where a file stops making sense and what to do about it. Nothing of such a file may be booked.
+type ParseError struct {
+	Line   int // from 1; where the file is cut, its last line
+	Reason string
+}
+
+func (e *ParseError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
+
+func refuse(line int, format string, args ...any) *ParseError {
+	return &ParseError{Line: line, Reason: fmt.Sprintf(format, args...)}
+}
