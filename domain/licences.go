@@ -4,6 +4,7 @@ import (
 	"encoding/base32"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -72,6 +73,7 @@ type Licence struct {
 	Activated bool       `json:"activated"` // as granted; files issued by the portal are facts of their orders
 	Pending   *Pending   `json:"pending,omitempty"`
 	Withdrawn bool       `json:"withdrawn"`
+	GivenUpBy []OrderID  `json:"given_up_by,omitempty"` // orders that were declined or cancelled
 }
 
 // Pending is what an unpaid order will make of the licence.
@@ -103,7 +105,7 @@ func (l *Licence) Evolve(event Event) {
 		}
 		l.Paid, l.Pending = true, nil
 	case LicenceOrderWithdrawn:
-		l.Pending, l.Withdrawn = nil, !l.Paid
+		l.Pending, l.Withdrawn, l.GivenUpBy = nil, !l.Paid, append(slices.Clip(l.GivenUpBy), e.Order)
 	}
 }
 
@@ -229,15 +231,19 @@ type OrderLicence struct {
 // Stream of the licence.
 func (c OrderLicence) Stream() string { return LicenceStream(c.Line.Licence) }
 
-// Decide refuses an update when the licence is held by another order or has moved on.
+// Decide refuses an update when the licence is held by another order or has moved on, and whatever the order has given up:
+// a late hand must not take it again for an order that is over.
 func (c OrderLicence) Decide(known Licence) ([]Event, error) {
 	line := c.Line
 	if known.Pending != nil && known.Pending.Order == c.Order {
 		return nil, nil
 	}
+	if slices.Contains(known.GivenUpBy, c.Order) {
+		return nil, refuse(OrderNotOpen)
+	}
 	if line.From == "" {
 		if known.ID != "" {
-			return nil, nil // already paid or withdrawn by this very order: a new copy belongs to one order
+			return nil, nil // already paid by this very order: a new copy belongs to one order
 		}
 		return []Event{LicenceOrdered{Licence: line.Licence, Customer: line.Client, Program: line.Program,
 			Edition: line.Edition, Version: line.To, Stations: line.Stations, Order: c.Order}}, nil

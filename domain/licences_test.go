@@ -80,7 +80,8 @@ func TestOrderedCopy(t *testing.T) {
 		if l := s.fold(s.past); l.Exists() || Updates(magazyn, l) != nil {
 			t.Errorf("withdrawn licence is %+v", l)
 		}
-		s.when(MarkLicencePaid{Order: "o-1", Licence: line.Licence}).then()
+		s.when(MarkLicencePaid{Order: "o-1", Licence: line.Licence}).then().
+			when(hold).refused(OrderNotOpen) // a late hand must not take it again
 	})
 }
 
@@ -106,7 +107,7 @@ func TestUpdateHoldsTheLicence(t *testing.T) {
 		if l := s.fold(s.past); !l.Exists() || l.Version != "2.0" || !l.Paid || !l.Activated || l.Pending != nil {
 			t.Errorf("after the withdrawal the licence is %+v", l)
 		}
-		s.when(OrderLicence{Order: "o-2", Line: line}).then(heldBy("o-2", "l-alfa"))
+		s.when(hold).refused(OrderNotOpen).when(OrderLicence{Order: "o-2", Line: line}).then(heldBy("o-2", "l-alfa"))
 	})
 	t.Run("against every other order", func(t *testing.T) {
 		given[Licence](t, copied, held).

@@ -1,8 +1,6 @@
 package domain
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -86,6 +84,14 @@ type LicencesReleased struct {
 	Order OrderID `json:"order"`
 }
 
+// OrderDeclined says for good that a submission becomes no order, because one of its licences was ordered elsewhere at
+// the same moment. It is the only event of its stream.
+type OrderDeclined struct {
+	Order   OrderID   `json:"order"`
+	Licence LicenceID `json:"licence"`
+	Reason  Refusal   `json:"reason"`
+}
+
 // PaymentReceived books the money of one transfer on the order.
 type PaymentReceived struct {
 	Order    OrderID    `json:"order"`
@@ -98,6 +104,7 @@ type PaymentReceived struct {
 type Order struct {
 	OrderSubmitted
 	At           time.Time          `json:"-"`
+	Declined     *OrderDeclined     `json:"declined,omitempty"` // instead of being submitted
 	Cancelled    bool               `json:"cancelled"`
 	Released     bool               `json:"released"`
 	Payments     []PaymentReceived  `json:"payments"`
@@ -121,6 +128,8 @@ func (o *Order) Evolve(event Event) {
 	switch e := event.(type) {
 	case OrderSubmitted:
 		o.OrderSubmitted, o.Files, o.Failures = e, map[int]FileState{}, map[string]Failure{}
+	case OrderDeclined:
+		o.Declined = &e
 	case OrderCancelled:
 		o.Cancelled = true
 		delete(o.Failures, string(ConfirmTask))
@@ -174,9 +183,9 @@ type Terms struct {
 // Stream of the order.
 func (c PlaceOrder) Stream() string { return OrderStream(c.Order) }
 
-// Decide writes an order once.
+// Decide writes an order once, and never one that was declined.
 func (c PlaceOrder) Decide(known Order) ([]Event, error) {
-	if known.Exists() {
+	if known.Exists() || known.Declined != nil {
 		return nil, nil
 	}
 	due, err := c.On.plus(c.Terms.PaymentDays)
@@ -189,6 +198,24 @@ func (c PlaceOrder) Decide(known Order) ([]Event, error) {
 		submitted.Total = submitted.Total.Plus(line.Amounts)
 	}
 	return []Event{submitted}, nil
+}
+
+// DeclineOrder says that the submission becomes no order. It comes too late for an order that is written down. Twice is harmless.
+type DeclineOrder struct {
+	Order   OrderID
+	Licence LicenceID // that was ordered elsewhere
+	Reason  Refusal
+}
+
+// Stream of the order.
+func (c DeclineOrder) Stream() string { return OrderStream(c.Order) }
+
+// Decide declines what is not written down.
+func (c DeclineOrder) Decide(known Order) ([]Event, error) {
+	if known.Exists() || known.Declined != nil {
+		return nil, nil
+	}
+	return []Event{OrderDeclined(c)}, nil
 }
 
 func (d Day) plus(days int) (Day, error) {
@@ -206,121 +233,6 @@ func (d Day) Year() int {
 		return 0
 	}
 	return t.Year()
-}
-
-// OrderNumberAssigned gives the next number of a year to an order.
-type OrderNumberAssigned struct {
-	Order  OrderID     `json:"order"`
-	Number OrderNumber `json:"number"`
-}
-
-// Numbers is the register of one year's order numbers.
-type Numbers struct {
-	Last    int
-	ByOrder map[OrderID]OrderNumber
-	ByText  map[OrderNumber]OrderID
-}
-
-// Evolve folds an event of a register stream.
-func (n *Numbers) Evolve(event Event) {
-	if e, ok := event.(OrderNumberAssigned); ok {
-		if n.ByOrder == nil {
-			n.ByOrder, n.ByText = map[OrderID]OrderNumber{}, map[OrderNumber]OrderID{}
-		}
-		n.Last, n.ByOrder[e.Order], n.ByText[e.Number] = e.Number.Sequence, e.Number, e.Order
-	}
-}
-
-// NumbersStream is the register of a year.
-func NumbersStream(year int) string { return fmt.Sprintf("numbers-%04d", year) }
-
-// AssignOrderNumber gives an order its number; asking again answers with no events, the number stays.
-type AssignOrderNumber struct {
-	Order OrderID
-	Year  int
-}
-
-// Stream of the year's register.
-func (c AssignOrderNumber) Stream() string { return NumbersStream(c.Year) }
-
-// Decide counts up by one: numbers of a year have no gaps as long as every submission is placed. It fails rather than
-// give a number that cannot be read again.
-func (c AssignOrderNumber) Decide(n Numbers) ([]Event, error) {
-	if _, ok := n.ByOrder[c.Order]; ok {
-		return nil, nil
-	}
-	next := OrderNumber{Year: c.Year, Sequence: n.Last + 1}
-	if _, err := ParseOrderNumber(next.String()); err != nil {
-		return nil, fmt.Errorf("count up to %s: beyond year %d or number %d", next, OrderYearMax, OrderSequenceMax)
-	}
-	return []Event{OrderNumberAssigned{Order: c.Order, Number: next}}, nil
-}
-
-// Place carries a submitted cart to its order: each licence gives its hold, the year gives a number, the order is
-// written down. If a licence was ordered elsewhere at the same moment, the holds are given back and the cart returns.
-// Every step can be repeated, so whoever finds an unfinished submission may call it: the request that submitted the
-// cart, and after a crash the process manager. It answers the order's position, or the Refusal with which the cart returned.
-func Place(ctx context.Context, log Log, by Cause, buyer CustomerID, order OrderID, terms Terms) (Outcome, error) {
-	placed, err := Load[Order](ctx, log, OrderStream(order))
-	if err != nil || placed.State.Exists() {
-		return Outcome{Position: placed.Last.Position}, err
-	}
-	cart, err := Load[Cart](ctx, log, CartStream(buyer))
-	if err != nil {
-		return Outcome{}, err
-	}
-	submission, submitted := cart.State.Orders[order]
-	lines := submission.Lines
-	if !submitted || submission.Returned {
-		return Outcome{}, refuse(CartChanged)
-	}
-	for i, line := range lines {
-		_, err := Execute(ctx, log, by, OrderLicence{Order: order, Line: line})
-		if reason, no := IsRefusal(err); no {
-			return Outcome{}, giveBack(ctx, log, by, ReturnCart{Buyer: buyer, Order: order, Licence: line.Licence, Reason: reason}, lines[:i])
-		}
-		if err != nil {
-			return Outcome{}, fmt.Errorf("hold licence of line %d: %w", line.Line, err)
-		}
-	}
-	number, err := assignNumber(ctx, log, by, order, submission.On.Year())
-	if err != nil {
-		return Outcome{}, err
-	}
-	return Execute(ctx, log, by, PlaceOrder{Order: order, Number: number, Buyer: buyer, Lines: lines, Terms: terms, On: submission.On})
-}
-
-func giveBack(ctx context.Context, log Log, by Cause, back ReturnCart, held []Line) error {
-	for _, line := range held {
-		by := by
-		by.Command = NameID(by.Command, "give back")
-		if _, err := Execute(ctx, log, by, WithdrawLicenceOrder{Order: back.Order, Licence: line.Licence}); err != nil {
-			return fmt.Errorf("give back licence of line %d: %w", line.Line, err)
-		}
-	}
-	if _, err := Execute(ctx, log, by, back); err != nil {
-		return fmt.Errorf("return cart: %w", err)
-	}
-	return refuse(CartChanged)
-}
-
-func assignNumber(ctx context.Context, log Log, by Cause, order OrderID, year int) (OrderNumber, error) {
-	outcome, err := Execute(ctx, log, by, AssignOrderNumber{Order: order, Year: year})
-	if err != nil {
-		return OrderNumber{}, fmt.Errorf("assign order number: %w", err)
-	}
-	if len(outcome.Events) == 1 {
-		return outcome.Events[0].(OrderNumberAssigned).Number, nil
-	}
-	register, err := Load[Numbers](ctx, log, NumbersStream(year))
-	if err != nil {
-		return OrderNumber{}, err
-	}
-	number, ok := register.State.ByOrder[order]
-	if !ok {
-		return OrderNumber{}, errors.New("assign order number: the register forgot the order")
-	}
-	return number, nil
 }
 
 // CancelOrder ends an order for which no money has come. Cancelling twice changes nothing.

@@ -37,6 +37,20 @@ func TestPlaceOrder(t *testing.T) {
 	})
 }
 
+// The order's stream has the last word: submitted or declined, never both.
+func TestDeclineOrder(t *testing.T) {
+	decline := DeclineOrder{Order: "o-1", Licence: "l-alfa", Reason: refuse(UpdateAlreadyOrdered, "order", "o-9")}
+	place := PlaceOrder{Order: "o-1", Number: OrderNumber{2026, 1}, Buyer: "alfa", Terms: terms, On: "2026-03-10"}
+	s := given[Order](t).when(decline).then(OrderDeclined(decline)).
+		when(place).then().
+		when(DeclineOrder{Order: "o-1", Licence: "l-beta"}).then().
+		when(CancelOrder{Order: "o-1"}).refused(NotFound)
+	if order := s.fold(s.past); order.Exists() || order.Declined.Licence != "l-alfa" || len(order.Owed()) != 0 {
+		t.Errorf("order is %+v", order)
+	}
+	given[Order](t, submitted(t)).when(decline).then()
+}
+
 func TestAmountsOfAnOrderAreTheSumOfItsLines(t *testing.T) {
 	order := submitted(t)
 	var sum Amounts
