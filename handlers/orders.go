@@ -62,6 +62,14 @@ func (s *Server) submit(c *call, order domain.OrderID, seen int) (submitted, err
 	}
 	outcome, err := domain.Place(c.Context(), s.Log, s.cause(c, "place"), buyer, order, s.Vendor.Terms)
 	done.position = outcome.Position
+	if _, returned := domain.IsRefusal(err); !returned {
+		return done, err
+	}
+	back, broken := domain.Load[domain.Cart](c.Context(), s.Log, domain.CartStream(buyer))
+	if broken != nil {
+		return done, broken
+	}
+	done.position = back.Last.Position // its positions are in the cart again
 	return done, err
 }
 
