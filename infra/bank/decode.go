@@ -17,11 +17,14 @@ type line struct {
 	text   string
 }
 
+// blockMarks stand around blocks and files: ASCII 1 to 3, the end mark of old systems, the byte order mark.
+const blockMarks = "\x01\x02\x03\x1a\ufeff"
+
 // readLines reads a file within its limits, finds out how it is encoded and cuts it into lines.
 func readLines(r io.Reader) ([]line, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, FileSizeMax+1))
 	if err != nil {
-		return nil, fmt.Errorf("read statement: %w", err)
+		return nil, fmt.Errorf("read bank statement: %w", err)
 	}
 	if len(raw) > FileSizeMax {
 		return nil, refuse(0, "the file is larger than %d MiB: export a shorter period", FileSizeMax>>20)
@@ -37,10 +40,11 @@ func readLines(r io.Reader) ([]line, error) {
 		if len(text) > LineSizeMax {
 			return nil, refuse(number, "the line is longer than %d bytes, so this is not an MT940 file: choose MT940 when you export the statement", LineSizeMax)
 		}
-		if strings.ContainsFunc(text, func(r rune) bool { return r == 0 || r == utf8.RuneError }) {
+		text = strings.Trim(text, blockMarks)
+		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' }) {
 			return nil, refuse(number, "the line holds characters that belong to no text: choose MT940 when you export the statement")
 		}
-		lines = append(lines, line{number, strings.TrimLeft(text, "\x01\x02\x03\ufeff")})
+		lines = append(lines, line{number, text})
 	}
 	return lines, nil
 }

@@ -29,6 +29,37 @@ const (
 	filler   = '˙'
 )
 
+// dialects are tried in this order.
+var dialects = []subfields{tildeSubfields}
+
+// dialectOf finds the dialect of a file in the first description that has subfields. A file whose descriptions all lack them is
+// refused: taken as a title, they would have the digits of account numbers among which a reference is looked for.
+func dialectOf(fields []field) (subfields, error) {
+	ofEntry := false // whether a field 86 here describes an entry, not the statement
+	var plain *field
+	for i, f := range fields {
+		if f.tag != "86" {
+			ofEntry = f.tag == "61"
+			continue
+		}
+		if !ofEntry {
+			continue
+		}
+		for _, d := range dialects {
+			if d.mark.MatchString(f.joined()) {
+				return d, nil
+			}
+		}
+		if plain == nil && strings.TrimSpace(f.joined()) != "" {
+			plain = &fields[i]
+		}
+	}
+	if plain != nil {
+		return subfields{}, refuse(plain.line, "description %s has no subfields such as ~20, so who paid for what cannot be told; choose the MT940 with ~ subfields when you export, or book these transfers by hand", quote(plain.joined()))
+	}
+	return dialects[0], nil
+}
+
 // read fills in what the details say; it answers false and changes nothing when they are not cut into subfields.
 func (d subfields) read(text string, entry *Entry) bool {
 	marks := d.mark.FindAllStringIndex(text, -1)

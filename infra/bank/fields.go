@@ -1,8 +1,6 @@
 package bank
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -10,30 +8,37 @@ import (
 	"time"
 )
 
-const (
-	maxNumberBytes     = 35
-	maxReferenceBytes  = 64 // SWIFT says 16; banks have longer ones
-	maxAmountDigits    = 12 // before the comma
-	accountDigits      = 26
-	maxQuotedRunes     = 30
-	ibanModulus = 97
-)
-
-// parseAccount takes 26 digits with or without blanks, PL, a slash, or the bank's code and a slash before them.
+// parseAccount takes an NRB as banks write it: with blanks, PL, a slash or the bank's code and a slash before it.
 func parseAccount(f field) (string, error) {
-	account := bare(f.lines[0])
-	account = strings.TrimPrefix(account[strings.LastIndexByte(account, '/')+1:], "PL")
-	if len(account) != accountDigits || !digits(account, 0, accountDigits) {
-		return "", refuse(f.line, "account %s is not 26 digits; export the statement of an account in Poland", quote(f.lines[0]))
-	}
-	remainder := 0
-	for _, digit := range account[2:] + "2521" + account[:2] { // 2521 is PL
-		remainder = (remainder*10 + int(digit-'0')) % ibanModulus
-	}
-	if remainder != 1 {
-		return "", refuse(f.line, "account %s has wrong check digits, so the file was changed; %s", account, downloadAgain)
+	text := strings.ReplaceAll(f.joined(), " ", "")
+	account := strings.TrimPrefix(text[strings.LastIndexByte(text, '/')+1:], "PL")
+	if !validNRB(account) {
+		return "", refuse(f.line, "account %s is not 26 digits with correct check digits; choose an account in Poland, or %s", quote(f.joined()), again)
 	}
 	return account, nil
+}
+
+var (
+	nrb  = regexp.MustCompile(`^[0-9]{26}$`)
+	iban = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)
+)
+
+func validNRB(text string) bool { return nrb.MatchString(text) && validIBAN("PL"+text) }
+
+// validIBAN checks form and check digits. Source: ISO 13616, ISO 7064 MOD 97-10.
+func validIBAN(text string) bool {
+	if !iban.MatchString(text) {
+		return false
+	}
+	remainder := 0
+	for _, c := range text[4:] + text[:4] {
+		if c >= 'A' {
+			remainder = (remainder*100 + int(c-'A') + 10) % 97
+		} else {
+			remainder = (remainder*10 + int(c-'0')) % 97
+		}
+	}
+	return remainder == 1
 }
 
 type balance struct {
@@ -52,7 +57,7 @@ func (p *parser) balance(what string, tags ...string) (balance, error) {
 	}
 	parts := balanceField.FindStringSubmatch(strings.TrimSpace(f.joined()))
 	if parts == nil {
-		return balance{}, refuse(f.line, "balance %s is not C or D, date, currency and amount, like C261120PLN1000,00; %s", quote(f.joined()), downloadAgain)
+		return balance{}, refuse(f.line, "balance %s is not C or D, date, currency and amount, like C261120PLN1000,00; %s", quote(f.joined()), again)
 	}
 	b := balance{currency: parts[3], line: f.line}
 	if b.on, err = parseDate(f.line, parts[2]); err != nil {
@@ -71,15 +76,16 @@ var entryField = regexp.MustCompile(`^([0-9]{6})([0-9]{4}| {4})?(RC|RD|C|D)[A-Z]
 func parseEntry(f field) (Entry, error) {
 	parts := entryField.FindStringSubmatch(f.lines[0])
 	if parts == nil {
-		return Entry{}, refuse(f.line, "entry %s is not value date, mark, amount, type and references, like 2611211121CN1234,56S051NONREF//KB1; %s", quote(f.lines[0]), downloadAgain)
+		return Entry{}, refuse(f.line, "entry %s is not value date, mark, amount, type and references, like 2611211121CN1234,56S051NONREF//KB1; %s", quote(f.lines[0]), again)
 	}
 	e := Entry{Mark: Mark(parts[3]), Line: f.line}
 	var err error
 	if e.ValueDate, err = parseDate(f.line, parts[1]); err != nil {
 		return e, err
 	}
-	if e.BookedOn, err = parseEntryDate(f.line, strings.TrimSpace(parts[2]), e.ValueDate); err != nil {
-		return e, err
+	var known bool
+	if e.BookedOn, known = bookingDate(e.ValueDate, strings.TrimSpace(parts[2])); !known {
+		return e, refuse(f.line, "%s is no day of the calendar (MMDD); %s", quote(parts[2]), again)
 	}
 	if e.AmountGrosz, err = parseAmount(f.line, parts[4]); err != nil {
 		return e, err
@@ -87,8 +93,8 @@ func parseEntry(f field) (Entry, error) {
 	e.AmountGrosz *= e.Mark.sign()
 	customer, bank, _ := strings.Cut(parts[6], "//")
 	e.CustomerReference, e.BankReference = strings.TrimSpace(customer), strings.TrimSpace(bank)
-	if max(len(e.CustomerReference), len(e.BankReference)) > maxReferenceBytes {
-		return e, refuse(f.line, "a reference of the entry is longer than %d bytes; %s", maxReferenceBytes, downloadAgain)
+	if max(len(e.CustomerReference), len(e.BankReference)) > referenceMax {
+		return e, refuse(f.line, "a reference of the entry is longer than %d bytes; %s", referenceMax, again)
 	}
 	return e, nil
 }
@@ -97,19 +103,20 @@ func parseEntry(f field) (Entry, error) {
 func parseDate(line int, yymmdd string) (Date, error) {
 	day, err := time.Parse("20060102", "20"+yymmdd)
 	if err != nil {
-		return "", refuse(line, "%s is no day of the calendar (YYMMDD); %s", quote(yymmdd), downloadAgain)
+		return "", refuse(line, "%s is no day of the calendar (YYMMDD); %s", quote(yymmdd), again)
 	}
 	return Date(day.Format(time.DateOnly)), nil
 }
 
-// parseEntryDate reads MMDD in the year that brings it next to the value date: they may stand on two sides of New Year.
-func parseEntryDate(line int, mmdd string, value Date) (Date, error) {
+// bookingDate finds the year of MMDD: the one that brings it next to the value date, for they may stand on two sides of New Year.
+// Empty means the value date. It answers false where there is no such day.
+func bookingDate(value Date, mmdd string) (Date, bool) {
 	if mmdd == "" {
-		return value, nil
+		return value, true
 	}
 	valueDay, err := time.Parse(time.DateOnly, string(value))
 	if err != nil {
-		return "", fmt.Errorf("read value date %q: %w", value, err)
+		return "", false
 	}
 	var nearest time.Time
 	for year := valueDay.Year() - 1; year <= valueDay.Year()+1; year++ {
@@ -118,21 +125,18 @@ func parseEntryDate(line int, mmdd string, value Date) (Date, error) {
 			nearest = day
 		}
 	}
-	if nearest.IsZero() {
-		return "", refuse(line, "%s is no day of the calendar (MMDD); %s", quote(mmdd), downloadAgain)
-	}
-	return Date(nearest.Format(time.DateOnly)), nil
+	return Date(nearest.Format(time.DateOnly)), !nearest.IsZero()
 }
 
 // parseAmount reads digits, a comma and at most two decimals.
 func parseAmount(line int, text string) (int64, error) {
 	whole, decimals, _ := strings.Cut(text, ",")
-	if len(whole) > maxAmountDigits || len(decimals) > 2 {
-		return 0, refuse(line, "amount %s has more than %d digits or more than two decimals; %s", quote(text), maxAmountDigits, downloadAgain)
+	if len(decimals) > 2 {
+		return 0, refuse(line, "amount %s has more than two decimals; %s", quote(text), again)
 	}
 	grosz, err := strconv.ParseInt(whole+(decimals + "00")[:2], 10, 64)
-	if err != nil {
-		return 0, refuse(line, "amount %s is not a number; %s", quote(text), downloadAgain)
+	if err != nil || grosz > AmountMax {
+		return 0, refuse(line, "amount %s is larger than %s; %s", quote(text), amountText(AmountMax), again)
 	}
 	return grosz, nil
 }
@@ -146,31 +150,10 @@ func amountText(grosz int64) string {
 	return fmt.Sprintf("%s%d,%02d", minus, grosz/100, grosz%100)
 }
 
-// identity is what stays the same of a booking from one export to the next. The bank's reference identifies it where there is one,
-// the text elsewhere. Date and amount are part of it in any case: some banks give all bookings of a batch one reference.
-func identity(account string, e Entry, text string) string {
-	what := "reference " + squeeze(e.BankReference)
-	if reference := squeeze(e.BankReference); strings.Trim(reference, "0") == "" || reference == "NONREF" {
-		what = "text " + string(e.BookedOn) + " " + squeeze(text)
-	}
-	return fmt.Sprintf("%s %s %d %s", account, e.ValueDate, e.AmountGrosz, what)
-}
-
-// numberKeys makes keys of the identities in Key: equal bookings of one statement are counted, so that none swallows another.
-func numberKeys(entries []Entry) {
-	seen := map[string]int{}
-	for i := range entries {
-		e := &entries[i]
-		seen[e.Key]++
-		digest := sha256.Sum256(fmt.Appendf(nil, "%s %d", e.Key, seen[e.Key]))
-		e.Key = hex.EncodeToString(digest[:])
-	}
-}
-
 // quote shows the beginning of a text in a refusal.
 func quote(text string) string {
-	if runes := []rune(text); len(runes) > maxQuotedRunes {
-		text = string(runes[:maxQuotedRunes]) + "..."
+	if runes := []rune(text); len(runes) > quotedMax {
+		text = string(runes[:quotedMax]) + "..."
 	}
 	return strconv.Quote(text)
 }

@@ -17,7 +17,7 @@ func setKeys(s *Statement) {
 		entry := &s.Entries[i]
 		facts := sha256.New()
 		writeParts(facts, s.Account, s.Currency, string(entry.ValueDate), string(entry.Mark), fmt.Sprint(entry.AmountGrosz))
-		if entry.BankReference != "" {
+		if identifies(entry.BankReference) {
 			writeParts(facts, "reference", entry.BankReference)
 		} else {
 			writeParts(facts, "details", entry.CustomerReference, lettersAndDigits(entry.Raw[strings.Index(entry.Raw, "\n")+1:]))
@@ -27,6 +27,11 @@ func setKeys(s *Statement) {
 		writeParts(facts, "occurrence", fmt.Sprint(seen[what]))
 		entry.Key = hex.EncodeToString(facts.Sum(nil)[:16])
 	}
+}
+
+// identifies says whether a reference is one: some banks write NONREF or zeros where they have none.
+func identifies(reference string) bool {
+	return strings.Trim(lettersAndDigits(reference), "0") != "" && !strings.EqualFold(reference, "NONREF")
 }
 
 // writeParts writes each part behind its length, so that no letter can move from one part to the next unnoticed.

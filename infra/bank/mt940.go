@@ -2,10 +2,26 @@ package bank
 
 import (
 	"io"
+	"regexp"
 	"strings"
 )
 
-const downloadAgain = "download the statement from the bank once more and import the whole file"
+// What a file may hold at most. A busy month of a shop is far below.
+const (
+	FileSizeMax = 16 << 20 // bytes
+	LinesMax    = 500_000
+	LineSizeMax = 4096 // bytes
+	EntriesMax  = 100_000
+	DetailsMax  = 4096               // bytes of one description; with all its lines and tags an entry may have twice that
+	AmountMax   = 10_000_000_000_000 // grosz; EntriesMax of them stay within int64
+
+	numberMax    = 35 // bytes
+	referenceMax = 34 // bytes; SWIFT says 16, some banks write longer ones
+	quotedMax    = 30 // characters of a file that a refusal shows
+)
+
+// again is the advice where the file itself is at fault.
+const again = "download the statement from the bank once more and import the whole file"
 
 // ParseMT940 reads the statements of a file, at least one. It knows UTF-8, Windows-1250, ISO 8859-2 and CP852, any line ends, and
 // the envelopes of SWIFT. A file that is damaged, cut or does not add up is refused whole with a [*ParseError]; only a failure of
@@ -19,13 +35,16 @@ func ParseMT940(r io.Reader) ([]Statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	layout, err := layoutOf(fields)
+	if len(fields) == 0 {
+		return nil, refuse(0, "the file holds no statement; choose a period with a statement when you export")
+	}
+	details, err := dialectOf(fields)
 	if err != nil {
 		return nil, err
 	}
-	p := parser{fields: fields, layout: layout, lastLine: len(lines)}
+	p := parser{fields: fields, details: details, lastLine: len(lines)}
 	var statements []Statement
-	for len(statements) == 0 || len(p.fields) > 0 {
+	for len(p.fields) > 0 {
 		statement, err := p.statement()
 		if err != nil {
 			return nil, err
@@ -42,33 +61,33 @@ type field struct {
 	line  int
 }
 
+// joined is the text of the field as it was before its lines were cut.
 func (f field) joined() string { return strings.Join(f.lines, "") }
+
+// raw is the field as it stands in the file.
+func (f field) raw() string { return ":" + f.tag + ":" + strings.Join(f.lines, "\n") }
 
 // endOfMessage is the tag of the line with a hyphen that closes a message.
 const endOfMessage = "-"
 
-// maxFieldLines bounds one field; banks that give every subfield a line of its own stay below half of it.
-const maxFieldLines = 100
-
-func divideFields(lines []string) ([]field, error) {
+func divideFields(lines []line) ([]field, error) {
 	var fields []field
 	open := false // whether the last field can have more lines
-	for i, line := range lines {
-		tag, text, tagged := cutTag(line)
+	for _, l := range lines {
+		tag, text, tagged := cutTag(l.text)
+		bare := strings.TrimSpace(l.text)
 		switch {
 		case tagged:
-			fields, open = append(fields, field{tag: tag, lines: []string{text}, line: i + 1}), true
-		case strings.TrimSpace(line) == "-" || strings.HasPrefix(line, "-}"):
-			fields, open = append(fields, field{tag: endOfMessage, line: i + 1}), false
-		case strings.TrimSpace(line) == "":
-		case !open && strings.HasPrefix(line, "{") && strings.HasSuffix(strings.TrimSpace(line), "{4:"):
+			fields, open = append(fields, field{tag: tag, lines: []string{text}, line: l.number}), true
+		case bare == "-" || strings.HasPrefix(l.text, "-}"):
+			fields, open = append(fields, field{tag: endOfMessage, line: l.number}), false
+		case bare == "":
+		case !open && strings.HasPrefix(l.text, "{") && strings.HasSuffix(bare, "{4:"):
 		case !open:
-			return nil, refuse(i+1, "%s stands outside of a statement; this is not an MT940 file: export the statement as MT940", quote(line))
+			return nil, refuse(l.number, "%s stands outside of a statement: choose MT940 when you export the statement", quote(l.text))
 		default:
 			last := &fields[len(fields)-1]
-			if last.lines = append(last.lines, line); len(last.lines) > maxFieldLines {
-				return nil, refuse(i+1, "field :%s: has more than %d lines; %s", last.tag, maxFieldLines, downloadAgain)
-			}
+			last.lines = append(last.lines, l.text)
 		}
 	}
 	return fields, nil
@@ -81,21 +100,18 @@ func cutTag(line string) (tag, text string, ok bool) {
 		return "", "", false
 	}
 	tag, text, found = strings.Cut(rest, ":")
-	switch {
-	case !found:
+	if !found || !tagForm.MatchString(tag) {
 		return "", "", false
-	case tag == "NS", len(tag) == 2 && digits(tag, 0, 2):
-		return tag, text, true
-	case len(tag) == 3 && digits(tag, 0, 2) && tag[2] >= 'A' && tag[2] <= 'Z':
-		return tag, text, true
 	}
-	return "", "", false
+	return tag, text, true
 }
+
+var tagForm = regexp.MustCompile(`^([0-9]{2}[A-Z]?|NS)$`)
 
 // parser goes through the fields of a file from the front.
 type parser struct {
 	fields   []field // those still to be read
-	layout   layout
+	details  subfields
 	lastLine int
 	entries  int // so far in the file
 }
@@ -121,7 +137,7 @@ func (p *parser) skip(tags ...string) {
 // take gives the next field, which must have one of the tags; what names it for the reader of the refusal.
 func (p *parser) take(what string, tags ...string) (field, error) {
 	if len(p.fields) == 0 {
-		return field{}, refuse(p.lastLine, "the file ends where %s (:%s:) is expected, so it is cut; %s", what, tags[0], downloadAgain)
+		return field{}, refuse(p.lastLine, "the file ends where %s (:%s:) is expected, so it is cut; %s", what, tags[0], again)
 	}
 	next := p.fields[0]
 	if !p.sees(tags...) {
@@ -129,7 +145,7 @@ func (p *parser) take(what string, tags ...string) (field, error) {
 		if next.tag == endOfMessage {
 			found = "the end of the message"
 		}
-		return field{}, refuse(next.line, "%s stands where %s (:%s:) is expected; %s", found, what, tags[0], downloadAgain)
+		return field{}, refuse(next.line, "%s stands where %s (:%s:) is expected; %s", found, what, tags[0], again)
 	}
 	p.fields = p.fields[1:]
 	return next, nil
@@ -151,12 +167,12 @@ func (p *parser) statement() (Statement, error) {
 			return Statement{}, err
 		}
 		if next.Account != whole.Account || sheet(next.Number) != sheet(whole.Number) || next.Currency != whole.Currency || next.OpeningGrosz != whole.ClosingGrosz {
-			return Statement{}, refuse(line, "the page that begins here does not continue statement %s of account %s; %s", whole.Number, whole.Account, downloadAgain)
+			return Statement{}, refuse(line, "the page that begins here does not continue statement %s of account %s; %s", whole.Number, whole.Account, again)
 		}
 		whole.Entries = append(whole.Entries, next.Entries...)
 		whole.ClosingGrosz, whole.ClosedOn, last = next.ClosingGrosz, next.ClosedOn, lastNow
 	}
-	numberKeys(whole.Entries)
+	setKeys(&whole)
 	return whole, nil
 }
 
@@ -178,7 +194,7 @@ func (p *parser) page(openingTag string) (s Statement, last bool, err error) {
 	s.OpeningGrosz, s.OpenedOn, s.Currency = opening.grosz, opening.on, opening.currency
 	sum := s.OpeningGrosz
 	for p.sees("61") {
-		entry, err := p.entry(s.Account)
+		entry, err := p.entry()
 		if err != nil {
 			return s, false, err
 		}
@@ -193,12 +209,12 @@ func (p *parser) page(openingTag string) (s Statement, last bool, err error) {
 	s.ClosingGrosz, s.ClosedOn = closing.grosz, closing.on
 	switch {
 	case closing.currency != s.Currency:
-		return s, false, refuse(closing.line, "the statement opens in %s and closes in %s; %s", s.Currency, closing.currency, downloadAgain)
+		return s, false, refuse(closing.line, "the statement opens in %s and closes in %s; %s", s.Currency, closing.currency, again)
 	case closing.on < s.OpenedOn:
-		return s, false, refuse(closing.line, "the statement closes on %s, before it opens on %s; %s", closing.on, s.OpenedOn, downloadAgain)
+		return s, false, refuse(closing.line, "the statement closes on %s, before it opens on %s; %s", closing.on, s.OpenedOn, again)
 	case sum != s.ClosingGrosz:
 		return s, false, refuse(closing.line, "opening balance and movements give %s, the closing balance says %s, so entries are missing or changed; %s",
-			amountText(sum), amountText(s.ClosingGrosz), downloadAgain)
+			amountText(sum), amountText(s.ClosingGrosz), again)
 	}
 	p.skip("64", "65", "86", "NS")
 	p.skip(endOfMessage)
@@ -223,36 +239,39 @@ func (p *parser) head(s *Statement) error {
 		return err
 	}
 	s.Number = strings.TrimSpace(number.lines[0])
-	if s.Number == "" || len(s.Number) > maxNumberBytes {
-		return refuse(number.line, "the number of the statement is empty or longer than %d bytes; %s", maxNumberBytes, downloadAgain)
+	if s.Number == "" || len(s.Number) > numberMax {
+		return refuse(number.line, "the number of the statement is empty or longer than %d bytes; %s", numberMax, again)
 	}
 	p.skip("NS")
 	return nil
 }
 
-func (p *parser) entry(account string) (Entry, error) {
+// entry reads field 61 and its description, which some banks spread over two fields 86.
+func (p *parser) entry() (Entry, error) {
 	head, err := p.take("an entry", "61")
 	if err != nil {
 		return Entry{}, err
 	}
-	if p.entries++; p.entries > MaxEntries {
-		return Entry{}, refuse(head.line, "the file has more than %d entries; export a shorter period", MaxEntries)
+	if p.entries++; p.entries > EntriesMax {
+		return Entry{}, refuse(head.line, "the file has more than %d entries: export a shorter period", EntriesMax)
 	}
 	e, err := parseEntry(head)
 	if err != nil {
 		return Entry{}, err
 	}
-	e.Raw = ":61:" + strings.Join(head.lines, "\n")
+	e.Raw = head.raw()
 	text := ""
-	if p.sees("86") {
-		description, err := p.take("the description", "86")
-		if err != nil {
-			return Entry{}, err
+	for p.sees("86") {
+		description := p.fields[0]
+		p.fields = p.fields[1:]
+		text += description.joined()
+		e.Raw += "\n" + description.raw()
+		if len(text) > DetailsMax || len(e.Raw) > 2*DetailsMax {
+			return Entry{}, refuse(description.line, "the description is longer than %d bytes; %s", DetailsMax, again)
 		}
-		text = description.joined()
-		e.Raw += "\n:86:" + strings.Join(description.lines, "\n")
-		p.layout.describe(&e, text)
 	}
-	e.Key = identity(account, e, text)
+	if !p.details.read(text, &e) {
+		e.Title = strings.TrimSpace(text)
+	}
 	return e, nil
 }

@@ -24,7 +24,7 @@ type Entry struct {
 	CustomerReference string // often NONREF
 	Title             string // what the payer wrote; the bank's 27-character slots joined without a blank
 	PayerName         string // the other party, often with its address
-	PayerAccount      string // of the other party: 26 digits, a foreign IBAN, or empty
+	PayerAccount      string // of the other party: NRB or foreign IBAN with correct check digits, or empty
 	Raw               string // fields 61 and 86 as the bank sent them, in UTF-8, lines parted by LF
 
 	// Key is the same for the same booking in every export of the same account and differs between bookings, also between
@@ -58,11 +58,16 @@ type Date string
 
 // ParseError says where a file stops making sense and what to do about it. Nothing of such a file may be booked.
 type ParseError struct {
-	Line   int // from 1; where the file is cut, its last line
+	Line   int // from 1; where the file is cut, its last line; 0 means the file as a whole
 	Reason string
 }
 
-func (e *ParseError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Reason) }
+func (e *ParseError) Error() string {
+	if e.Line == 0 {
+		return e.Reason
+	}
+	return fmt.Sprintf("line %d: %s", e.Line, e.Reason)
+}
 
 func refuse(line int, format string, args ...any) *ParseError {
 	return &ParseError{Line: line, Reason: fmt.Sprintf(format, args...)}

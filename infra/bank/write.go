@@ -8,8 +8,14 @@ import (
 	"strings"
 )
 
-// lineCharacters is the width at which field 86 is broken, inside subfields and words too, as banks do.
-const lineCharacters = 65
+// lineColumns is the width at which field 86 is broken, inside subfields and words too, as banks do.
+const lineColumns = 65
+
+// What fits into the slots, in characters.
+const (
+	titleMax     = 6 * slotSize
+	payerNameMax = 2 * slotSize
+)
 
 // WriteMT940 writes statements in the layout with ~ subfields, in UTF-8 with CRLF. Line, Raw and Key of entries are not written.
 // Before it hands anything to w, it reads its own text: a statement that would not come back equal (balances that do not add
@@ -55,7 +61,10 @@ func writeStatement(w *bytes.Buffer, s Statement) {
 		}
 		line(":61:%s%s%s%s%sS%s%s", shortDate(e.ValueDate), booked[min(2, len(booked)):], e.Mark, fundsLetter(s.Currency),
 			strings.TrimPrefix(amountText(e.AmountGrosz), "-"), code, reference)
-		text := ":86:" + code + "~00" + what + slots("20", 6, e.Title) + slots("32", 2, e.PayerName) + slots("38", 1, e.PayerAccount)
+		text := ":86:" + code + "~00" + what + slots(20, e.Title) + slots(32, e.PayerName)
+		if e.PayerAccount != "" {
+			text += "~38" + withCountry(e.PayerAccount)
+		}
 		for _, part := range breakLines(text) {
 			line("%s", part)
 		}
@@ -80,17 +89,20 @@ func shortDate(d Date) string {
 // fundsLetter is the third letter of the currency, N for PLN.
 func fundsLetter(currency string) string { return currency[min(2, len(currency)):] }
 
-// slots cuts a text into subfields from the given number on; what does not fit into count of them is left out.
-func slots(first string, count int, text string) string {
+// withCountry makes an IBAN of an NRB and leaves an IBAN alone.
+func withCountry(account string) string {
+	if validNRB(account) {
+		return "PL" + account
+	}
+	return account
+}
+
+// slots cuts a text into subfields from the given number on.
+func slots(first int, text string) string {
 	var out strings.Builder
-	var number int
-	fmt.Sscan(first, &number)
-	for chunk := range slices.Chunk([]rune(text), slotCharacters) {
-		if count--; count < 0 {
-			break
-		}
-		fmt.Fprintf(&out, "~%02d%s", number, string(chunk))
-		number++
+	for chunk := range slices.Chunk([]rune(text), slotSize) {
+		fmt.Fprintf(&out, "~%02d%s", first, string(chunk))
+		first++
 	}
 	return out.String()
 }
@@ -99,8 +111,8 @@ func slots(first string, count int, text string) string {
 func breakLines(text string) []string {
 	var lines []string
 	rest := []rune(text)
-	for len(rest) > lineCharacters {
-		cut := lineCharacters
+	for len(rest) > lineColumns {
+		cut := lineColumns
 		for cut > 1 && strings.ContainsRune(":-{", rest[cut]) {
 			cut--
 		}

@@ -12,7 +12,6 @@ import (
 
 // withoutPlaces takes away what only reading gives an entry.
 func withoutPlaces(s Statement) Statement {
-	s.Line = 0
 	entries := s.Entries
 	s.Entries = nil
 	for _, entry := range entries {
@@ -23,7 +22,7 @@ func withoutPlaces(s Statement) Statement {
 }
 
 func example() Statement {
-	return Statement{Reference: "DEMO", Account: "84102055580000123400005678", Number: "261121093000", Currency: "PLN",
+	return Statement{Account: "84102055580000123400005678", Number: "261121093000", Currency: "PLN",
 		OpenedOn: "2026-11-21", OpeningGrosz: 100000, ClosedOn: "2026-11-21", ClosingGrosz: 223456,
 		Entries: []Entry{{ValueDate: "2026-11-21", BookedOn: "2026-11-21", AmountGrosz: 123456, Mark: Credit, BankReference: "DEMO0123456789AB",
 			CustomerReference: "NONREF", Title: "ZAM 2026/000123-38", PayerName: "DEMONSTRACJA", PayerAccount: "27114020040000300201355387"}}}
@@ -39,7 +38,7 @@ func write(t *testing.T, s Statement) string {
 }
 
 func TestWritten(t *testing.T) {
-	want := strings.ReplaceAll(`:20:DEMO
+	want := strings.ReplaceAll(`:20:MT940
 :25:/PL84102055580000123400005678
 :28C:261121093000
 :60F:C261121PLN1000,00
