@@ -166,7 +166,7 @@ func (s *Server) settle(c *call) error {
 }
 
 func (s *Server) seen(ctx context.Context, position domain.Position, views ...string) error {
-	ctx, cancel := context.WithTimeout(ctx, settleMax)
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	return s.Settle(ctx, position, views...)
 }

@@ -40,8 +40,9 @@ type DemoLogin struct {
 // Server answers people and programs. It is safe for concurrent use.
 type Server struct {
 	Options
-	router  *mux.Router
-	guarded http.Handler
+	router   *mux.Router
+	guarded  http.Handler
+	patience time.Duration // settleMax
 }
 
 // action does what one route is for. A domain.Refusal is a sentence for whoever asked; every other error broke something.
@@ -56,7 +57,7 @@ const settleMax = 2 * time.Second
 // New puts the door together. It panics when two routes contradict each other or a page cannot be read, which no
 // outside input can cause.
 func New(o Options) *Server {
-	s := &Server{Options: o, router: mux.NewRouter()}
+	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax}
 	for _, route := range routes() {
 		methods := []string{route.Method}
 		if route.Method == http.MethodGet {
