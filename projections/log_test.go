@@ -18,9 +18,10 @@ type memoryLog struct {
 	heads   map[string]domain.Revision
 	grown   chan struct{} // closed at the next append
 
-	pageMax int                                     // 0: 500
-	deliver func([]domain.Record) [][]domain.Record // what Follow makes of a page; nil: the page
-	broken  error                                   // answered by Follow instead of records
+	pageMax int                                            // 0: 500
+	deliver func() func([]domain.Record) [][]domain.Record // for each Follow: what it makes of a page; nil: the page
+	broken  error                                          // answered by Follow instead of records
+	held    bool                                           // Follow hands over nothing for now
 }
 
 func newLog() *memoryLog {
@@ -89,12 +90,16 @@ func (l *memoryLog) yield(wanted func(domain.Record) bool) iter.Seq2[domain.Reco
 }
 
 func (l *memoryLog) Follow(ctx context.Context, after domain.Position, see func([]domain.Record) error) error {
+	deliver := func(page []domain.Record) [][]domain.Record { return [][]domain.Record{page} }
+	if l.deliver != nil {
+		deliver = l.deliver()
+	}
 	for next := int(after / positionStep); ; {
 		records, grown := l.snapshot()
-		if l.broken != nil {
+		if l.broken != nil && next == len(records) {
 			return l.broken
 		}
-		if next == len(records) {
+		if next == len(records) || l.isHeld() {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
@@ -104,16 +109,31 @@ func (l *memoryLog) Follow(ctx context.Context, after domain.Position, see func(
 		}
 		page := records[next:min(len(records), next+cmp.Or(l.pageMax, 500))]
 		next += len(page)
-		pages := [][]domain.Record{page}
-		if l.deliver != nil {
-			pages = l.deliver(page)
-		}
-		for _, page := range pages {
+		for _, page := range deliver(page) {
 			if err := see(page); err != nil {
 				return err
 			}
 		}
 	}
+}
+
+func (l *memoryLog) isHeld() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.held
+}
+
+// hold makes what is appended from here on arrive as one page when let is called.
+func (l *memoryLog) hold() (let func()) {
+	set := func(held bool) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.held = held
+		close(l.grown)
+		l.grown = make(chan struct{})
+	}
+	set(true)
+	return func() { set(false) }
 }
 
 // forget cuts the log back to its first events, as an older copy that was restored.

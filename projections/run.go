@@ -21,7 +21,7 @@ const (
 	pageTimeMax    = 5 * time.Minute        // for the transaction of one page
 	farewellMax    = 2 * time.Second        // for the last checkpoint when the context has ended
 	recordTriesMax = 3                      // for a record that the view cannot digest
-	followTriesMax = 15                     // for a log that hands over nothing but errors; about half a minute
+	followTriesMax = 8                      // for a log that hands over nothing but an error, although it outlives passing troubles by itself
 )
 
 // checkpoint is how far a view has come: the position, and which event was there.

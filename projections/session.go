@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -21,6 +22,7 @@ import (
 type Session struct {
 	conn     *sqlx.Conn
 	prepared map[string]*sqlx.Stmt
+	failed   error // of a statement of the transaction that is open
 }
 
 func openSession(ctx context.Context, db *sqlx.DB) (*Session, error) {
@@ -49,7 +51,8 @@ func (s *Session) statement(ctx context.Context, query string) (*sqlx.Stmt, erro
 }
 
 // change runs a statement and tells how many rows it touched.
-func (s *Session) change(ctx context.Context, query string, args ...any) (int64, error) {
+func (s *Session) change(ctx context.Context, query string, args ...any) (rows int64, err error) {
+	defer func() { s.failed = errors.Join(s.failed, err) }()
 	statement, err := s.statement(ctx, query)
 	if err != nil {
 		return 0, err
@@ -62,7 +65,8 @@ func (s *Session) change(ctx context.Context, query string, args ...any) (int64,
 }
 
 // choose reads rows into the slice that rows points to.
-func (s *Session) choose(ctx context.Context, rows any, query string, args ...any) error {
+func (s *Session) choose(ctx context.Context, rows any, query string, args ...any) (err error) {
+	defer func() { s.failed = errors.Join(s.failed, err) }()
 	statement, err := s.statement(ctx, query)
 	if err != nil {
 		return err
@@ -70,16 +74,21 @@ func (s *Session) choose(ctx context.Context, rows any, query string, args ...an
 	return statement.SelectContext(ctx, rows, args...)
 }
 
-// see shows a view records inside a transaction that changes the checkpoint first. A panic of the view is an error.
+// see shows a view records inside a transaction that moves the checkpoint first. A panic of the view is an error.
+//
+// The transaction is not a sql.Tx: statements of the connection, prepared once, must run inside it, and database/sql
+// waits for itself when one of those finds the connection broken while a sql.Tx holds it.
 func (s *Session) see(ctx context.Context, view View, page []domain.Record, move func(context.Context) error) (err error) {
-	tx, err := s.conn.BeginTxx(ctx, nil)
-	if err != nil {
+	s.failed = nil
+	if _, err := s.conn.ExecContext(ctx, `begin`); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
-	defer tx.Rollback()
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v", cause)
+		}
+		if err != nil {
+			s.rollBack(ctx)
 		}
 	}()
 	if err := move(ctx); err != nil {
@@ -88,10 +97,20 @@ func (s *Session) see(ctx context.Context, view View, page []domain.Record, move
 	if err := view.See(ctx, s, page); err != nil {
 		return err
 	}
-	if err := tx.Commit(); err != nil {
+	if s.failed != nil { // Postgres would answer a commit with a silent rollback
+		return s.failed
+	}
+	if _, err := s.conn.ExecContext(ctx, `commit`); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
+}
+
+// rollBack leaves no transaction open. If it fails, the connection is broken, which the next statement tells.
+func (s *Session) rollBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellMax)
+	defer cancel()
+	_, _ = s.conn.ExecContext(ctx, `rollback`)
 }
 
 // remembered reads the folded states of some keys with a query that answers the columns key and state. A key without

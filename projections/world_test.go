@@ -35,11 +35,7 @@ func stand(t testing.TB) *world {
 // schema opens a migrated schema of the world's database.
 func (w *world) schema(name string) *sqlx.DB {
 	w.t.Helper()
-	separator := "?"
-	if strings.Contains(w.url, "?") {
-		separator = "&"
-	}
-	db, err := sqlx.Connect("postgres", w.url+separator+"search_path="+name)
+	db, err := sqlx.Connect("postgres", w.url+w.searchPath(name))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -331,5 +327,57 @@ func (w *world) perform(order domain.Order, task domain.Task) {
 			Licence: line.Licence, Client: line.Client, Name: "file", File: []byte("signed"), Digest: "d", Key: "k", Payment: "p"}})
 		do[domain.Order](w, domain.RecordActivationFileSent{ActivationFileSent: domain.ActivationFileSent{Order: order.Order, Line: line.Line,
 			Licence: line.Licence, Copy: task.Copy, Address: w.customer(line.Client).Corrections[line.Licence]}})
+	}
+}
+
+// want puts an offer into the buyer's cart from the facts of the log, whatever the views show.
+func (w *world) want(buyer domain.CustomerID, client domain.CustomerID, licence domain.LicenceID, entry domain.EntryID, stations int) error {
+	program, _, _ := strings.Cut(string(entry), "-")
+	wish := domain.Wish{Item: domain.ItemID(fmt.Sprintf("i-%d", w.asked)), Entry: entry, Client: w.customer(client), Program: w.program(domain.ProgramID(program)), Stations: stations}
+	if licence != "" {
+		wish.Licence = w.licence(licence)
+	}
+	_, err := domain.Execute[domain.Cart](context.Background(), w.log, w.cause(), domain.AddToCart{Buyer: w.customer(buyer), Wishes: []domain.Wish{wish}})
+	return err
+}
+
+// chapter is a history that concerns every view in every way; n keeps its things apart from those of other chapters.
+func (w *world) chapter(n int) {
+	w.t.Helper()
+	id := domain.CustomerID(fmt.Sprintf("c-%d", n))
+	licence := domain.LicenceID(fmt.Sprintf("l-%d", n))
+	do[domain.Customer](w, domain.RegisterCustomer{Customer: id, Name: "Firma", NIP: "1234563218", Email: "firma@example.com", Language: domain.Polish})
+	do[domain.Customer](w, domain.GrantLogin{Customer: id, Account: "user-1", Link: 1})
+	w.grant(licence, id, "2.0")
+	do[domain.Customer](w, domain.CorrectActivationEmail{Licence: w.licence(licence), Email: "it@example.com"})
+	do[domain.Program](w, domain.SetPrice{Price: domain.Price{Program: "magazyn", Edition: domain.SingleStation, From: "2.0", To: "3.0", Net: domain.Money(10000 + n), VATRate: 23}})
+	for _, entry := range []domain.EntryID{"magazyn-single-2.0-3.0", "magazyn-single-new-3.0"} {
+		wanted := licence
+		if entry == "magazyn-single-new-3.0" {
+			wanted = ""
+		}
+		if err := w.want(id, id, wanted, entry, 0); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	order := w.submit(id, "s-1")
+	transfer := domain.TransferID(fmt.Sprintf("t-%d", n))
+	w.receive(transfer, order, w.order(order).Total.Gross)
+	w.book(transfer, order, w.order(order).Total.Gross)
+	w.fulfil(order)
+	if err := w.want(id, id, licence, "magazyn-multi-3.0-3.0", 3); err != nil {
+		w.t.Fatal(err)
+	}
+	cancelled := w.submit(id, "s-2")
+	do[domain.Order](w, domain.CancelOrder{Order: cancelled})
+	w.fulfil(cancelled)
+	if err := w.want(id, id, "", "magazyn-single-new-3.0", 0); err != nil {
+		w.t.Fatal(err)
+	}
+	withdrawn := w.submit(id, "s-3")
+	do[domain.Order](w, domain.CancelOrder{Order: withdrawn})
+	w.fulfil(withdrawn)
+	if err := w.want(id, id, licence, "magazyn-multi-3.0-3.0", 3); err != nil {
+		w.t.Fatal(err)
 	}
 }
