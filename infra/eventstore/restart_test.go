@@ -19,7 +19,7 @@ import (
 	"netrom.pl/portal/infra/eventstore/logtest"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // await waits for a condition, and says which one did not come.
 func await(t *testing.T, what string, condition func() bool) {

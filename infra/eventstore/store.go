@@ -121,7 +121,11 @@ func (s *Store) Append(ctx context.Context, stream string, expected domain.Revis
 		case errors.As(err, &refused) && refused.Code() == esdb.ErrorCodeWrongExpectedVersion:
 			return 0, fmt.Errorf("%s: %w", what, domain.ErrConflict)
 		}
-		if err := t.again(ctx, err); err != nil {
+		err = t.again(ctx, err)
+		if err != nil && ctx.Err() != nil {
+			return 0, fmt.Errorf("%w; it may have been written", err)
+		}
+		if err != nil {
 			return 0, err
 		}
 	}

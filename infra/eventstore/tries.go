@@ -94,7 +94,9 @@ func (t *tries) again(ctx context.Context, err error) error {
 		}
 	}
 	pause := min(pauseMin<<min(t.failed-1, 10), pauseMax)
-	t.store.logger.Warn("event log: trying again", "work", t.what, "failed", t.failed, "pause", pause, "error", err)
+	if t.failed&(t.failed-1) == 0 { // the 1st, 2nd, 4th, 8th time: a long outage must not fill the disk
+		t.store.logger.Warn("event log: trying again", "work", t.what, "failed", t.failed, "pause", pause, "error", err)
+	}
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {

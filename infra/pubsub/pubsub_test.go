@@ -25,7 +25,7 @@ import (
 	"netrom.pl/portal/infra/postgres"
 )
 
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // openLog gives a log of its own, in memory.
 func openLog(t *testing.T) domain.Log {

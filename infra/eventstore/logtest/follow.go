@@ -24,7 +24,8 @@ type Follower struct {
 	done    chan error
 }
 
-// Follow starts a follower. It fails the test when records come out of order or twice.
+// Follow starts a follower. It fails the test when records come out of order, twice, or
+// from the server's own streams.
 func Follow(t *testing.T, log domain.Log, after domain.Position) *Follower {
 	ctx, cancel := context.WithCancel(context.Background())
 	f := &Follower{grown: make(chan struct{}), cancel: cancel, done: make(chan error, 1)}
@@ -35,8 +36,8 @@ func Follow(t *testing.T, log domain.Log, after domain.Position) *Follower {
 				t.Error("Follow handed over an empty page")
 			}
 			for _, record := range page {
-				if record.Position <= last {
-					t.Errorf("position %d came after %d", record.Position, last)
+				if record.Position <= last || record.Stream[0] == '$' {
+					t.Errorf("position %d, in %s, came after %d", record.Position, record.Stream, last)
 				}
 				last = record.Position
 			}
