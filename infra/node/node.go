@@ -215,11 +215,19 @@ func prepareFolder(dir string) error {
 
 // newServer wires the gRPC services.
 func (n *Node) newServer(o Options) *grpc.Server {
-	doors := doors{users: o.Users, secure: n.secure, log: o.Log}
-	server := grpc.NewServer(
+	server := grpc.NewServer(serverOptions(doors{users: o.Users, secure: n.secure, log: o.Log})...)
+	streams.RegisterStreamsServer(server, &streamsServer{store: n.store})
+	persistent.RegisterPersistentSubscriptionsServer(server, &groupsServer{store: n.store})
+	serverfeatures.RegisterServerFeaturesServer(server, featuresServer{})
+	gossip.RegisterGossipServer(server, &gossipServer{node: n, id: uuid.New()})
+	return server
+}
+
+func serverOptions(doors doors) []grpc.ServerOption {
+	return []grpc.ServerOption{
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxRecvMsgSize(maxMessageBytes),
-		grpc.MaxSendMsgSize(2*maxMessageBytes), // a resolved link carries two records
+		grpc.MaxSendMsgSize(2 * maxMessageBytes), // a resolved link carries two records
 		grpc.MaxConcurrentStreams(maxConcurrentStreams),
 		grpc.MaxHeaderListSize(maxMetadataBytes),
 		grpc.NumStreamWorkers(streamWorkers),
@@ -227,12 +235,7 @@ func (n *Node) newServer(o Options) *grpc.Server {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingTimeout}),
 		grpc.UnaryInterceptor(doors.unary),
 		grpc.StreamInterceptor(doors.stream),
-	)
-	streams.RegisterStreamsServer(server, &streamsServer{store: n.store})
-	persistent.RegisterPersistentSubscriptionsServer(server, &groupsServer{store: n.store})
-	serverfeatures.RegisterServerFeaturesServer(server, featuresServer{})
-	gossip.RegisterGossipServer(server, &gossipServer{node: n, id: uuid.New()})
-	return server
+	}
 }
 
 // serve runs until the listener ends; if it ends by itself, the node stops with an error.

@@ -36,11 +36,16 @@ func start(t testing.TB, o node.Options) *node.Node {
 // dial makes an official client of a node.
 func dial(t testing.TB, n *node.Node) *esdb.Client {
 	t.Helper()
+	return dialAddress(t, n.Addr())
+}
+
+func dialAddress(t testing.TB, address string) *esdb.Client {
+	t.Helper()
 	config, err := esdb.ParseConnectionString("esdb://localhost?tls=false")
 	if err != nil {
 		t.Fatalf("parse a connection string: %v", err)
 	}
-	config.Address = n.Addr()
+	config.Address = address
 	config.Logger = func(esdb.LogLevel, string, ...any) {}
 	client, err := esdb.NewClient(config)
 	if err != nil {

@@ -73,16 +73,8 @@ func openStore(o storeOptions) (*store, error) {
 	}
 	s.lock = lock
 	disk := &watchedDisk{FS: o.fs, fail: s.fail}
-	options := &pebble.Options{
-		FS:                 disk,
-		Lock:               lock,
-		Logger:             pebbleLogger{s},
-		Cache:              pebble.NewCache(o.cacheBytes),
-		MemTableSize:       o.memtableBytes,
-		FormatMajorVersion: pebble.FormatNewest,
-		ReadOnly:           o.readOnly,
-	}
-	options.Levels[0].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
+	options := o.pebbleOptions()
+	options.FS, options.Lock, options.Logger = disk, lock, pebbleLogger{s}
 	s.db, err = openPebble(o.dir, options)
 	options.Cache.Unref()
 	if err != nil {
@@ -93,6 +85,18 @@ func openStore(o storeOptions) (*store, error) {
 		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), s.close())
 	}
 	return s, nil
+}
+
+func (o storeOptions) pebbleOptions() *pebble.Options {
+	options := &pebble.Options{
+		FS:                 o.fs,
+		Cache:              pebble.NewCache(o.cacheBytes),
+		MemTableSize:       o.memtableBytes,
+		FormatMajorVersion: pebble.FormatNewest,
+		ReadOnly:           o.readOnly,
+	}
+	options.Levels[0].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
+	return options
 }
 
 // openPebble opens the files. Pebble panics when a folder cannot be synced; here that is an error like any other.
