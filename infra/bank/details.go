@@ -55,7 +55,7 @@ func dialectOf(fields []field) (subfields, error) {
 		}
 	}
 	if plain != nil {
-		return subfields{}, refuse(plain.line, "description %s has no subfields such as ~20, so who paid for what cannot be told; choose the MT940 with ~ subfields when you export, or book these transfers by hand", quote(plain.joined()))
+		return subfields{}, refuse(plain.line, "description %s has no subfields such as ~20, so who paid for what cannot be told; choose the MT940 layout with ~ subfields when you export", quote(plain.joined()))
 	}
 	return dialects[0], nil
 }

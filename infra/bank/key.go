@@ -11,6 +11,8 @@ import (
 
 // setKeys gives every entry of a statement its key. The bank's reference alone is not enough: some banks repeat it for every
 // payment of a batch. What the entry says is not enough either: somebody may pay the same amount twice on one day.
+//
+// Transfers are booked under their keys: whoever changes what goes in has every overlapping export booked twice.
 func setKeys(s *Statement) {
 	seen := map[string]int{}
 	for i := range s.Entries {
@@ -20,7 +22,7 @@ func setKeys(s *Statement) {
 		if identifies(entry.BankReference) {
 			writeParts(facts, "reference", entry.BankReference)
 		} else {
-			writeParts(facts, "details", entry.CustomerReference, lettersAndDigits(entry.Raw[strings.Index(entry.Raw, "\n")+1:]))
+			writeParts(facts, "details", string(entry.BookedOn), entry.CustomerReference, lettersAndDigits(entry.Raw[strings.Index(entry.Raw, "\n")+1:]))
 		}
 		what := hex.EncodeToString(facts.Sum(nil))
 		seen[what]++

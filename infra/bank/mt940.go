@@ -238,7 +238,7 @@ func (p *parser) head(s *Statement) error {
 	if err != nil {
 		return err
 	}
-	s.Number = strings.TrimSpace(number.lines[0])
+	s.Number = strings.TrimSpace(number.joined())
 	if s.Number == "" || len(s.Number) > numberMax {
 		return refuse(number.line, "the number of the statement is empty or longer than %d bytes; %s", numberMax, again)
 	}
@@ -259,7 +259,9 @@ func (p *parser) entry() (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	e.Raw = head.raw()
+	if e.Raw = head.raw(); len(e.Raw) > DetailsMax {
+		return Entry{}, refuse(head.line, "the entry is longer than %d bytes; %s", DetailsMax, again)
+	}
 	text := ""
 	for p.sees("86") {
 		description := p.fields[0]

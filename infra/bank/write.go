@@ -2,6 +2,7 @@ package bank
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -17,7 +18,7 @@ const (
 	payerNameMax = 2 * slotSize
 )
 
-// WriteMT940 writes statements in the layout with ~ subfields, in UTF-8 with CRLF. Line, Raw and Key of entries are not written.
+// WriteMT940 writes statements in the dialect with ~ subfields, in UTF-8 with CRLF. Line, Raw and Key of entries are not written.
 // Before it hands anything to w, it reads its own text: a statement that would not come back equal (balances that do not add
 // up, a title longer than its six slots, a character that the format uses itself) is an error and nothing is written.
 func WriteMT940(w io.Writer, statements ...Statement) error {
@@ -54,18 +55,9 @@ func writeStatement(w *bytes.Buffer, s Statement) {
 		if e.Mark == Debit || e.Mark == ReversedDebit {
 			code, what = "020", "PRZELEW WYCHODZACY"
 		}
-		booked := shortDate(e.BookedOn)
-		reference := e.CustomerReference
-		if e.BankReference != "" {
-			reference += "//" + e.BankReference
-		}
-		line(":61:%s%s%s%s%sS%s%s", shortDate(e.ValueDate), booked[min(2, len(booked)):], e.Mark, fundsLetter(s.Currency),
-			strings.TrimPrefix(amountText(e.AmountGrosz), "-"), code, reference)
-		text := ":86:" + code + "~00" + what + slots(20, e.Title) + slots(32, e.PayerName)
-		if e.PayerAccount != "" {
-			text += "~38" + withCountry(e.PayerAccount)
-		}
-		for _, part := range breakLines(text) {
+		line(":61:%s%s%s%s%sS%s%s", shortDate(e.ValueDate), monthAndDay(e.BookedOn), e.Mark, fundsLetter(s.Currency),
+			unsignedText(e.AmountGrosz), code, references(e))
+		for _, part := range breakLines(":86:" + code + "~00" + what + details(e)) {
 			line("%s", part)
 		}
 	}
@@ -73,29 +65,46 @@ func writeStatement(w *bytes.Buffer, s Statement) {
 	line("-")
 }
 
+func references(e Entry) string {
+	if e.BankReference == "" {
+		return e.CustomerReference
+	}
+	return e.CustomerReference + "//" + e.BankReference
+}
+
+func details(e Entry) string {
+	text := slots(20, e.Title) + slots(32, e.PayerName)
+	switch {
+	case validNRB(e.PayerAccount):
+		text += "~38PL" + e.PayerAccount
+	case e.PayerAccount != "":
+		text += "~38" + e.PayerAccount
+	}
+	return text
+}
+
 func balanceText(grosz int64, on Date, currency string) string {
 	mark := Credit
 	if grosz < 0 {
 		mark = Debit
 	}
-	return string(mark) + shortDate(on) + currency + strings.TrimPrefix(amountText(grosz), "-")
+	return string(mark) + shortDate(on) + currency + unsignedText(grosz)
 }
+
+func unsignedText(grosz int64) string { return strings.TrimPrefix(amountText(grosz), "-") }
 
 // shortDate is YYMMDD.
 func shortDate(d Date) string {
 	return strings.TrimPrefix(strings.ReplaceAll(string(d), "-", ""), "20")
 }
 
+func monthAndDay(d Date) string {
+	short := shortDate(d)
+	return short[min(2, len(short)):]
+}
+
 // fundsLetter is the third letter of the currency, N for PLN.
 func fundsLetter(currency string) string { return currency[min(2, len(currency)):] }
-
-// withCountry makes an IBAN of an NRB and leaves an IBAN alone.
-func withCountry(account string) string {
-	if validNRB(account) {
-		return "PL" + account
-	}
-	return account
-}
 
 // slots cuts a text into subfields from the given number on.
 func slots(first int, text string) string {
@@ -107,7 +116,8 @@ func slots(first int, text string) string {
 	return out.String()
 }
 
-// breakLines never begins a line with a colon or a hyphen, which would be read as a field or the end of the message.
+// breakLines cuts a line earlier where the next would begin with a colon or a hyphen and be read as a field or the end of the
+// message.
 func breakLines(text string) []string {
 	var lines []string
 	rest := []rune(text)
@@ -134,7 +144,7 @@ func sameStatement(want, got Statement) error {
 	}
 	if got.Account != want.Account || got.Number != want.Number || got.Currency != want.Currency ||
 		got.OpeningGrosz != want.OpeningGrosz || got.ClosingGrosz != want.ClosingGrosz || got.OpenedOn != want.OpenedOn || got.ClosedOn != want.ClosedOn {
-		return fmt.Errorf("account, number, currency, balances or dates would not be read back as they are")
+		return errors.New("account, number, currency, balances or dates would not be read back as they are")
 	}
 	return nil
 }

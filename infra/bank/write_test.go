@@ -131,6 +131,11 @@ func TestRefusesToWrite(t *testing.T) {
 		"title of two lines":    func(s *Statement) { s.Entries[0].Title = "A\n:62F:C261121PLN0,00" },
 		"name":                  func(s *Statement) { s.Entries[0].PayerName = " A" },
 		"payer's account":       func(s *Statement) { s.Entries[0].PayerAccount = "1" },
+		"nothing but hyphens":   func(s *Statement) { s.Entries[0].PayerAccount = strings.Repeat("-", 300) },
+		"all slots and more":    func(s *Statement) { s.Entries[0].Title = strings.Repeat("x", 20*slotSize) },
+		"closed before opened":  func(s *Statement) { s.ClosedOn = "2026-11-20" },
+		"last century":          func(s *Statement) { s.OpenedOn = "1999-11-20" },
+		"name too long":         func(s *Statement) { s.Entries[0].PayerName = strings.Repeat("x", payerNameMax+1) },
 	} {
 		s := example()
 		spoil(&s)
