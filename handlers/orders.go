@@ -233,7 +233,7 @@ func (s *Server) showOrder(c *call) (reply, error) {
 	}
 	company, err := s.companyOf(c)
 	view.IsDistributor = company.IsDistributor
-	answer := reply{page: "order", view: view}
+	answer := reply{page: "order", subject: view.Number.String(), view: view}
 	switch query := c.URL.Query(); {
 	case query.Has("submitted"):
 		answer.notice = c.say("order.submitted")

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"netrom.pl/portal/domain"
 )
@@ -16,6 +17,7 @@ import (
 type reply struct {
 	status   int             // 0: 200, or what the refusal says
 	page     string          // template of the page; programs get view alone
+	subject  string          // what this very page is about, after its title
 	view     any             // what the page shows and what a program is told
 	notice   string          // good news above the page
 	refusal  *domain.Refusal // bad news above the page; a program gets it as a problem, with view as its member
@@ -53,7 +55,8 @@ const (
 	emailsDiffer       = "emails-differ"
 	nothingTicked      = "nothing-ticked"
 	submissionMissing  = "submission-missing"
-	broken             = "broken" // something does not work; never a refusal of the domain
+	contended          = "contended" // others kept changing the same thing
+	broken             = "broken"    // something does not work; never a refusal of the domain
 )
 
 // statuses of refusals; what is not listed is a conflict with how things stand.
@@ -95,7 +98,11 @@ func (s *Server) say(w http.ResponseWriter, c *call, answer reply, err error) {
 		}
 	}
 	refusal, no := domain.IsRefusal(err)
-	if !no {
+	switch {
+	case no:
+	case errors.Is(err, domain.ErrConflict):
+		refusal = domain.Refusal{Code: contended}
+	default:
 		refusal = domain.Refusal{Code: broken, Facts: map[string]string{"id": c.id}}
 		if c.Context().Err() == nil { // otherwise nobody waits for the answer any more
 			s.Logger.Error("request broke", "id", c.id, "route", c.route.Path, "error", err)
@@ -293,12 +300,11 @@ func (s *Server) writePage(w http.ResponseWriter, c *call, answer reply) error {
 	if answer.refusal != nil {
 		f.Alert, status = c.sentence(*answer.refusal), statusOf(*answer.refusal)
 	}
-	switch {
-	case answer.page == "refused":
-		f.Title = c.say(headingOf(*answer.refusal))
-	default:
-		f.Title = c.say("title." + answer.page)
+	title := "title." + answer.page
+	if answer.page == "refused" {
+		title = headingOf(*answer.refusal)
 	}
+	f.Title = strings.TrimSpace(c.say(title) + " " + answer.subject)
 	if c.Method != http.MethodPost {
 		f.SwitchPath = ""
 	}
