@@ -84,28 +84,37 @@ func visit(t *testing.T, p *portal) *visitor {
 	return &visitor{t: t, ctx: ctx, base: "http://" + p.listener.Addr().String()}
 }
 
-func (v *visitor) do(actions ...chromedp.Action) {
+func (v *visitor) do(steps ...chromedp.Action[chromedp.Void]) {
 	v.t.Helper()
-	if err := chromedp.Run(v.ctx, actions...); err != nil {
-		var page string
-		_ = chromedp.Run(v.ctx, chromedp.Text("body", &page, chromedp.ByQuery))
+	if err := chromedp.Do(v.ctx, steps...); err != nil {
+		page, _ := chromedp.Run(v.ctx, chromedp.Text(chromedp.CSS("body")))
 		v.t.Fatalf("%v; the page says:\n%s", err, page)
 	}
+}
+
+// ask evaluates JavaScript on the page.
+func ask[T any](v *visitor, expression string) T {
+	v.t.Helper()
+	answer, err := chromedp.Run(v.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		v.t.Fatalf("evaluate %s: %v", expression, err)
+	}
+	return answer
 }
 
 // open goes to a page by its address.
 func (v *visitor) open(path string) {
 	v.t.Helper()
-	v.do(chromedp.Navigate(v.base+path), chromedp.WaitReady("main", chromedp.ByQuery))
+	v.do(chromedp.Navigate(v.base+path), chromedp.WaitReady(chromedp.CSS("main")))
 }
 
 // press clicks a button or link by what stands on it and waits for the next page.
 func (v *visitor) press(words string) {
 	v.t.Helper()
 	target := `//main//button[contains(normalize-space(.), "` + words + `")] | //a[contains(normalize-space(.), "` + words + `")]`
-	v.do(chromedp.Evaluate(`document.body.dataset.old = "yes"`, nil),
-		chromedp.Click(target, chromedp.BySearch),
-		chromedp.WaitReady(`body:not([data-old]) main`, chromedp.ByQuery))
+	ask[string](v, `document.body.dataset.old = "yes"`)
+	v.do(chromedp.Click(target),
+		chromedp.WaitReady(chromedp.CSS(`body:not([data-old]) main`)))
 }
 
 // tick ticks the row that has all these words.
@@ -115,7 +124,7 @@ func (v *visitor) tick(words ...string) {
 	for _, word := range words {
 		row += `[contains(normalize-space(.), "` + word + `")]`
 	}
-	v.do(chromedp.Click(row+`//input[@type="checkbox"]`, chromedp.BySearch))
+	v.do(chromedp.Click(row + `//input[@type="checkbox"]`))
 }
 
 // sees fails unless the page says all of this.
@@ -131,8 +140,10 @@ func (v *visitor) sees(words ...string) {
 
 func (v *visitor) text() string {
 	v.t.Helper()
-	var page string
-	v.do(chromedp.Text("body", &page, chromedp.ByQuery))
+	page, err := chromedp.Run(v.ctx, chromedp.Text(chromedp.CSS("body")))
+	if err != nil {
+		v.t.Fatal(err)
+	}
 	return strings.Join(strings.Fields(strings.ReplaceAll(page, "\u00a0", " ")), " ")
 }
 
@@ -154,15 +165,13 @@ func (v *visitor) eventually(path, words string) {
 func (v *visitor) logIn(user string) {
 	v.t.Helper()
 	v.open("/login")
-	v.do(chromedp.SendKeys("#user", user, chromedp.ByQuery), chromedp.SendKeys("#password", demoPassword(user), chromedp.ByQuery))
+	v.do(chromedp.SendKeys(chromedp.CSS("#user"), user), chromedp.SendKeys(chromedp.CSS("#password"), demoPassword(user)))
 	v.press("Zaloguj")
 }
 
 func (v *visitor) path() string {
 	v.t.Helper()
-	var path string
-	v.do(chromedp.Evaluate(`location.pathname`, &path))
-	return path
+	return ask[string](v, `location.pathname`)
 }
 
 // payOrder books a transfer of the whole open amount through a bank's file.
@@ -229,9 +238,7 @@ func TestPeopleBuyInTheBrowser(t *testing.T) {
 		v.logIn(clientUser)
 		v.press("AKTUALIZACJE")
 		v.sees("Dystrybucja Beta", "1.0 → 2.0")
-		var boxes int
-		v.do(chromedp.Evaluate(`document.querySelectorAll('input[type=checkbox]').length`, &boxes))
-		if boxes != 0 {
+		if boxes := ask[int](v, `document.querySelectorAll('input[type=checkbox]').length`); boxes != 0 {
 			t.Errorf("%d rows can be ticked", boxes)
 		}
 	})
@@ -242,7 +249,7 @@ func TestPeopleBuyInTheBrowser(t *testing.T) {
 		v.sees("Warsztat Gamma", "Delta Trading")
 		v.press("AKTUALIZACJE")
 		v.tick("Warsztat Gamma", "Magazyn", "1.0 → 3.0")
-		v.do(chromedp.SetValue(`//tr[contains(., "Faktura")][contains(., "Dystrybucja Beta")]//input[@type="number"]`, "7", chromedp.BySearch))
+		v.do(chromedp.SetValue(`//tr[contains(., "Faktura")][contains(., "Dystrybucja Beta")]//input[@type="number"]`, "7"))
 		v.tick("Dystrybucja Beta", "Faktura", "wielostanowiskow")
 		v.press("Zaznaczone pozycje do koszyka")
 		v.press("KOSZYK")

@@ -32,7 +32,7 @@ func programs(t *testing.T, names ...string) string {
 }
 
 // dataFolder is a folder that the database server's user can enter.
-func dataFolder(t *testing.T) string {
+func dataFolder(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "portal-test-")
 	if err != nil {

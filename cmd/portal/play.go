@@ -20,6 +20,7 @@ import (
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/infra/activation"
 	"netrom.pl/portal/infra/bank"
+	"netrom.pl/portal/infra/mail"
 )
 
 // play is the main job from the tick to the activation file, as its users do it: over HTTP, SMTP and a bank's file.
@@ -136,13 +137,13 @@ func (p *play) setPassword(ctx context.Context, user string, customer domain.Cus
 	if err := p.importer.grantLink(ctx, customer, user); err != nil {
 		return err
 	}
-	letter, err := p.letter.await(ctx, sent, func(m message) bool {
-		return strings.Contains(m.text, "/password/") && strings.Contains(m.text, user)
+	letter, err := p.letter.await(ctx, sent, func(m mail.Letter) bool {
+		return strings.Contains(m.Text, "/password/") && strings.Contains(m.Text, user)
 	})
 	if err != nil {
 		return fmt.Errorf("wait for the letter with the login: %w", err)
 	}
-	link := p.base + "/password/" + strings.Fields(strings.SplitAfterN(letter.text, "/password/", 2)[1])[0]
+	link := p.base + "/password/" + strings.Fields(strings.SplitAfterN(letter.Text, "/password/", 2)[1])[0]
 	form := url.Values{"password": {demoPassword(user)}, "password_again": {demoPassword(user)}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, link, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -297,12 +298,12 @@ func (p *play) orderUpdates(ctx context.Context, buyer *shopper, more []string, 
 func (p *play) confirmations(ctx context.Context) (string, error) {
 	var found []string
 	for _, order := range p.bought {
-		letter, err := p.letter.await(ctx, 0, func(m message) bool { return strings.Contains(m.text, order.Title) })
+		letter, err := p.letter.await(ctx, 0, func(m mail.Letter) bool { return strings.Contains(m.Text, order.Title) })
 		if err != nil {
 			return "", fmt.Errorf("wait for the confirmation of order %s: %w", order.Number, err)
 		}
 		for _, fact := range []string{order.Number, order.Gross.String(), p.portal.vendor.Terms.Bank.Account.Grouped()} {
-			if !strings.Contains(letter.text, fact) {
+			if !strings.Contains(letter.Text, fact) {
 				return "", fmt.Errorf("the confirmation of order %s does not say %q", order.Number, fact)
 			}
 		}
@@ -441,13 +442,13 @@ func (p *play) activationFiles(ctx context.Context) (string, error) {
 	count := 0
 	for _, order := range p.bought {
 		for _, line := range order.Lines {
-			letter, err := p.letter.await(ctx, 0, func(m message) bool {
-				return len(m.attachments) == 1 && bytes.Contains(m.attachments[0], []byte("-----BEGIN")) && strings.Contains(m.text, line.Licence.Serial()) && strings.Contains(m.text, order.Number)
+			letter, err := p.letter.await(ctx, 0, func(m mail.Letter) bool {
+				return len(m.Attachments) == 1 && bytes.Contains(m.Attachments[0].Content, []byte("-----BEGIN")) && strings.Contains(m.Text, line.Licence.Serial()) && strings.Contains(m.Text, order.Number)
 			})
 			if err != nil {
 				return "", fmt.Errorf("wait for the activation file of licence %s: %w", line.Licence.Serial(), err)
 			}
-			facts, err := activation.Verify(letter.attachments[0], p.portal.publicKeys)
+			facts, err := activation.Verify(letter.Attachments[0].Content, p.portal.publicKeys)
 			if err != nil {
 				return "", fmt.Errorf("verify the file of licence %s: %w", line.Licence.Serial(), err)
 			}
@@ -463,7 +464,7 @@ func (p *play) activationFiles(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d files", count), nil
 }
 
-func (p *play) sentToItsAddress(ctx context.Context, letter message, licence domain.LicenceID) error {
+func (p *play) sentToItsAddress(ctx context.Context, letter mail.Letter, licence domain.LicenceID) error {
 	owned, err := domain.Load[domain.Licence](ctx, p.portal.log, domain.LicenceStream(licence))
 	if err != nil {
 		return err
@@ -472,7 +473,7 @@ func (p *play) sentToItsAddress(ctx context.Context, letter message, licence dom
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(letter.to, owner.State.ActivationEmail(licence)) {
+	if letter.To != owner.State.ActivationEmail(licence) {
 		return fmt.Errorf("the file of licence %s went to another address", licence.Serial())
 	}
 	return nil

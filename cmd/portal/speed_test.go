@@ -38,8 +38,7 @@ const (
 // the same router and login, an events table in Postgres with unique(stream, version), load and insert. It reports
 // the median of the ratios. The portal also projects what it accepts into its read models meanwhile; the peer has none.
 func BenchmarkAddToCart(b *testing.B) {
-	dir := b.TempDir()
-	p, err := openPortal(b.Context(), settings{data: enterable(b, dir), listen: "127.0.0.1:0", demo: true}, foundation.Logger(io.Discard))
+	p, err := openPortal(b.Context(), settings{data: dataFolder(b), listen: "127.0.0.1:0", demo: true}, foundation.Logger(io.Discard))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -90,7 +89,7 @@ func prepareField(b *testing.B, p *portal) *field {
 		file.Programs = append(file.Programs, program)
 		f.offers = append(f.offers, string(domain.Price{Program: program.Program, Edition: domain.SingleStation, To: "1.0"}.Entry()))
 	}
-	const customers = 12_000
+	const customers = 8_000
 	for i := range customers {
 		file.Customers = append(file.Customers, importCustomer{Code: fmt.Sprintf("S-%d", i), Name: fmt.Sprintf("Spółka %d", i), NIP: "1234563218", Email: "a@b.example", Language: domain.Polish})
 	}
@@ -98,11 +97,11 @@ func prepareField(b *testing.B, p *portal) *field {
 		b.Fatal(err)
 	}
 	for i := range customers {
-		account, err := p.base.Vault.CreateAccount(b.Context(), vault.NewAccount{UserName: fmt.Sprintf("user-%d", i), Role: vault.Role(handlers.CustomerRole), CustomerID: string(customerID(fmt.Sprintf("S-%d", i))), Language: "pl"})
+		account, err := p.base.Vault.CreateAccount(b.Context(), vault.Account{UserName: fmt.Sprintf("user-%d", i), Role: vault.Role(handlers.CustomerRole), CustomerID: string(customerID(fmt.Sprintf("S-%d", i))), Language: "pl"})
 		if err != nil {
 			b.Fatal(err)
 		}
-		token, _, err := p.base.Vault.StartSession(b.Context(), account.ID)
+		token, _, err := p.base.Vault.StartSession(b.Context(), account)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -217,3 +217,6 @@ func (f *Foundation) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// DatabaseURL is where the portal's Postgres is; it may contain a password.
+func (f *Foundation) DatabaseURL() string { return f.where.Database }

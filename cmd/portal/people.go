@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"netrom.pl/portal/cmd/internal/foundation"
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
+	"netrom.pl/portal/infra/vault"
+)
+
+// linkLife is how long a one-time link works; the letter says the same.
+const linkLife = 7 * 24 * time.Hour
+
+// people is the vault as the door wants it: who may log in, and who is logged in.
+type people struct{ *vault.Vault }
+
+// Authenticate is [handlers.Accounts].
+func (p people) Authenticate(ctx context.Context, user, password string) (handlers.Account, error) {
+	account, err := p.Vault.Authenticate(ctx, user, password)
+	if errors.Is(err, vault.ErrLogin) {
+		return handlers.Account{}, handlers.ErrCredentials
+	}
+	return accountOf(account), err
+}
+
+// RedeemLink is [handlers.Accounts].
+func (p people) RedeemLink(ctx context.Context, link, password string) error {
+	_, err := p.Vault.RedeemLink(ctx, link, password)
+	switch {
+	case errors.Is(err, vault.ErrLink):
+		return handlers.ErrLink
+	case errors.Is(err, vault.ErrPassword):
+		return handlers.ErrPassword
+	}
+	return err
+}
+
+// StartSession is [handlers.Sessions]. It reads the account anew: the session belongs to the password of this moment.
+func (p people) StartSession(ctx context.Context, account handlers.Account) (string, error) {
+	current, err := p.Vault.Account(ctx, account.ID)
+	if err != nil {
+		return "", err
+	}
+	token, _, err := p.Vault.StartSession(ctx, current)
+	return token, err
+}
+
+// Session is [handlers.Sessions].
+func (p people) Session(ctx context.Context, token string) (handlers.Account, error) {
+	session, err := p.Vault.Session(ctx, token)
+	if errors.Is(err, vault.ErrNoSession) {
+		return handlers.Account{}, handlers.ErrNoSession
+	}
+	return accountOf(session.Account), err
+}
+
+func accountOf(a vault.Account) handlers.Account {
+	return handlers.Account{ID: a.ID, Role: handlers.Role(a.Role), Customer: domain.CustomerID(a.CustomerID), Language: domain.Language(a.Language)}
+}
+
+// link is what the letter with a login needs.
+func (p *portal) link(ctx context.Context, id string, serial int) (userName, url string, err error) {
+	account, err := p.base.Vault.Account(ctx, id)
+	if err != nil {
+		return "", "", err
+	}
+	token, err := p.base.Vault.IssueLink(ctx, id, serial, p.now(), linkLife)
+	if err != nil {
+		return "", "", err
+	}
+	return account.UserName, p.vendor.URL + "/password/" + token, nil
+}
+
+// login gives an imported customer its account; the process manager sends the letter with the one-time link.
+func (i *importer) login(ctx context.Context, customer domain.CustomerID, c importCustomer) error {
+	account, err := i.vault.CreateAccount(ctx, vault.Account{ID: "user-" + domain.NameID("account", c.Code), UserName: c.User,
+		Role: vault.CustomerRole, CustomerID: string(customer), Language: string(c.Language)})
+	if err != nil {
+		return fmt.Errorf("import login of customer %s: %w", c.Code, err)
+	}
+	return importCommand(ctx, i, domain.GrantLogin{Customer: customer, Account: account.ID, Link: 1}, "login", c.Code)
+}
+
+// grantLink promises a fresh one-time link to a customer's account.
+func (i *importer) grantLink(ctx context.Context, customer domain.CustomerID, user string) error {
+	account, err := i.vault.FindAccount(ctx, user)
+	if err != nil {
+		return err
+	}
+	known, err := domain.Load[domain.Customer](ctx, i.log, domain.CustomerStream(customer))
+	if err != nil {
+		return err
+	}
+	next := known.State.Logins[account.ID].Link + 1
+	return importCommand(ctx, i, domain.GrantLogin{Customer: customer, Account: account.ID, Link: next}, "link", account.ID, fmt.Sprint(next))
+}
+
+// setDemoPassword gives one of the demonstration's people the password that the demonstration shows; staff get their account too.
+func (i *importer) setDemoPassword(ctx context.Context, person demoPerson) error {
+	account, err := i.vault.FindAccount(ctx, person.user)
+	if errors.Is(err, vault.ErrNoAccount) && person.role != handlers.CustomerRole {
+		account, err = i.vault.CreateAccount(ctx, vault.Account{UserName: person.user, Role: vault.Role(person.role), Language: string(domain.Polish)})
+	}
+	if err != nil {
+		return fmt.Errorf("make demo login %s: %w", person.user, err)
+	}
+	if _, err := i.vault.Authenticate(ctx, person.user, demoPassword(person.user)); err == nil {
+		return nil
+	}
+	return i.vault.SetPassword(ctx, account.ID, demoPassword(person.user))
+}
+
+// makeAccount is `portal account`: a login for the vendor's own people. It prints the one-time link, because there is no
+// customer to whom a letter could go.
+func makeAccount(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	flags, data := foundation.Flags("portal account")
+	role := flags.String("role", "", "`ROLE`: accounting, auditor or operator")
+	language := flags.String("language", string(domain.Polish), "`LANGUAGE` of the pages: pl or en")
+	url := flags.String("url", "http://localhost:8080", "`URL` under which people reach the portal")
+	names, err := foundation.Parse(flags, args, "portal account [-data DIR] -role ROLE USER", 1, stdout)
+	if err != nil {
+		return err
+	}
+	switch handlers.Role(*role) {
+	case handlers.AccountingRole, handlers.AuditorRole, handlers.OperatorRole:
+	default:
+		return foundation.UsageError{Err: fmt.Errorf("-role %q is not one of accounting, auditor, operator; customers get their login by import", *role)}
+	}
+	if l := domain.Language(*language); l != domain.Polish && l != domain.English {
+		return foundation.UsageError{Err: fmt.Errorf("-language %q is neither pl nor en", *language)}
+	}
+	base, err := foundation.Open(ctx, foundation.FromEnvironment(*data, foundation.Logger(stderr)))
+	if err != nil {
+		return err
+	}
+	return errors.Join(staffLink(ctx, base.Vault, vault.Account{UserName: names[0], Role: vault.Role(*role), Language: *language}, *url, stdout), base.Close())
+}
+
+func staffLink(ctx context.Context, v *vault.Vault, wanted vault.Account, url string, stdout io.Writer) error {
+	account, err := v.FindAccount(ctx, wanted.UserName)
+	if errors.Is(err, vault.ErrNoAccount) {
+		account, err = v.CreateAccount(ctx, wanted)
+	}
+	if err != nil {
+		return err
+	}
+	if account.Role != wanted.Role {
+		return fmt.Errorf("%s has an account with the role %s; choose another user name", wanted.UserName, account.Role)
+	}
+	now := time.Now()
+	token, err := v.IssueLink(ctx, account.ID, int(now.Unix()), now, linkLife)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s sets the password once under this link, within 7 days:\n%s/password/%s\n", account.UserName, url, token)
+	return nil
+}
