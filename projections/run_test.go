@@ -80,8 +80,10 @@ func (w *world) start(db *sqlx.DB, log domain.Log, view View) (stop func() error
 
 // The connection breaks before and after each step of a page's transaction: every effect happens once.
 func TestBrokenAtEveryStep(t *testing.T) {
+	t.Parallel()
 	for _, view := range append(All(), View{Name: "counting"}) {
 		t.Run(view.Name, func(t *testing.T) {
+			t.Parallel()
 			w := stand(t)
 			if view.Name == "counting" {
 				view = w.counting()
@@ -151,6 +153,7 @@ func (w *world) sameAsRebuilt(view View) {
 
 // Pages that come twice, cut anew, or long after they were seen, change nothing.
 func TestRepeatedPagesAreHarmless(t *testing.T) {
+	t.Parallel()
 	w := stand(t)
 	w.log.deliver = func() func([]domain.Record) [][]domain.Record {
 		random := rand.New(rand.NewSource(7))
@@ -174,6 +177,7 @@ func TestRepeatedPagesAreHarmless(t *testing.T) {
 
 // Postgres ends connections while histories are written: the views go on where they were.
 func TestTerminatedBackends(t *testing.T) {
+	t.Parallel()
 	w := stand(t)
 	w.run(append(All(), w.counting())...)
 	w.open()
@@ -217,6 +221,7 @@ func (w *world) terminateOwners(application string) (n int64, err error) {
 
 // Two portals run the same view: one owns it, the other takes over when the owner's connection goes, and every record counts once.
 func TestTwoOwners(t *testing.T) {
+	t.Parallel()
 	w := stand(t)
 	view := w.counting()
 	var stops []func() error
@@ -256,6 +261,7 @@ func TestTwoOwners(t *testing.T) {
 
 // An owner that slept through a takeover cannot write, even if it still has its connection and its lock.
 func TestFence(t *testing.T) {
+	t.Parallel()
 	w := stand(t).open()
 	view := w.counting()
 	sleeper := owner{db: w.db, log: w.log, view: view, Options: Options{FlushEvery: flushEvery}}
@@ -284,6 +290,7 @@ func TestFence(t *testing.T) {
 
 // A record that cannot be digested stops its view with its place; what came before it is there, and other views go on.
 func TestPoison(t *testing.T) {
+	t.Parallel()
 	secret := domain.TransferReceived{Transfer: "t-twice", Statement: "s-1", Amount: 1, Title: "za program", PayerName: "Jan Tajny"}
 	for name, poison := range map[string]struct {
 		stream string
@@ -368,6 +375,7 @@ func (w *world) resumes(view View, poison domain.Position) {
 
 // A log that can no longer be read stops the view too.
 func TestUnreadableLog(t *testing.T) {
+	t.Parallel()
 	w := stand(t).open()
 	w.log.broken = errors.New("event type Unknown of schema 9 in stream order-1")
 	err := Run(ctx, w.db, w.log, customers, Options{})
@@ -379,6 +387,7 @@ func TestUnreadableLog(t *testing.T) {
 
 // A view that has seen more than the log contains refuses to go on, and says what to do.
 func TestForeignLog(t *testing.T) {
+	t.Parallel()
 	w := stand(t).open()
 	for name, view := range map[string]View{"concerned to the end": w.counting(), "concerned long ago": programs} {
 		stop := w.start(w.db, w.log, view)
@@ -405,6 +414,7 @@ func TestForeignLog(t *testing.T) {
 
 // Records that do not concern a view cost it no transaction each, and still let Settle pass at once.
 func TestUnconcernedRecordsAreCheap(t *testing.T) {
+	t.Parallel()
 	w := stand(t).open()
 	w.run(programs)
 	w.settleAt(w.db, programs.Name)
@@ -436,6 +446,7 @@ func (w *world) checkpoint(view View) domain.Position {
 
 // The last lazy checkpoint is written when the view ends in an orderly way.
 func TestCheckpointAtTheEnd(t *testing.T) {
+	t.Parallel()
 	w := stand(t)
 	stop := w.start(w.db, w.log, customers)
 	w.open()
@@ -449,6 +460,7 @@ func TestCheckpointAtTheEnd(t *testing.T) {
 }
 
 func TestSettle(t *testing.T) {
+	t.Parallel()
 	w := stand(t).open()
 	short := func() (context.Context, context.CancelFunc) { return context.WithTimeout(ctx, 20*time.Millisecond) }
 	soon, cancel := short()
