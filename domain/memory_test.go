@@ -13,6 +13,7 @@ import (
 type memory struct {
 	mu      sync.Mutex
 	records []Record
+	streams map[string][]Record
 	appends int
 	reads   map[string]int // by stream
 
@@ -67,7 +68,7 @@ func (m *memory) Append(ctx context.Context, stream string, expected Revision, e
 }
 
 func (m *memory) append(stream string, expected Revision, events []Proposed) (Position, error) {
-	own := m.stream(stream)
+	own := m.streams[stream]
 	if last := Revision(len(own)) - 1; expected != last {
 		from := int(expected) + 1
 		if from < 0 || from+len(events) > len(own) {
@@ -83,20 +84,15 @@ func (m *memory) append(stream string, expected Revision, events []Proposed) (Po
 		if taken := slices.ContainsFunc(own, func(r Record) bool { return r.ID == event.ID }); taken {
 			return 0, fmt.Errorf("event %s of type %T was in %s already, at another revision", event.ID, event.Event, stream)
 		}
-		m.records = append(m.records, Record{Proposed: event, Type: fmt.Sprintf("%T", event.Event), Stream: stream,
-			Revision: expected + 1 + Revision(i), Position: Position(len(m.records) + 1)})
+		record := Record{Proposed: event, Type: fmt.Sprintf("%T", event.Event), Stream: stream,
+			Revision: expected + 1 + Revision(i), Position: Position(len(m.records) + 1)}
+		m.records, own = append(m.records, record), append(own, record)
 	}
+	if m.streams == nil {
+		m.streams = map[string][]Record{}
+	}
+	m.streams[stream] = own
 	return Position(len(m.records)), nil
-}
-
-func (m *memory) stream(name string) []Record {
-	var own []Record
-	for _, record := range m.records {
-		if record.Stream == name {
-			own = append(own, record)
-		}
-	}
-	return own
 }
 
 func (m *memory) Read(ctx context.Context, stream string, from Revision) iter.Seq2[Record, error] {
@@ -107,7 +103,7 @@ func (m *memory) Read(ctx context.Context, stream string, from Revision) iter.Se
 		m.reads = map[string]int{}
 	}
 	m.reads[stream]++
-	own := m.stream(stream)
+	own := m.streams[stream]
 	return sequence(ctx, own[min(int(from), len(own)):])
 }
 

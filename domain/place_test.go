@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -193,6 +194,7 @@ func TestPlaceRace(t *testing.T) {
 			must(t, log, "add", AddToCart{Buyer: buyers[buyer], Wishes: wishes})
 			must(t, log, "submit", SubmitOrder{Buyer: buyers[buyer], Order: "o-" + OrderID(buyer), On: "2026-03-10", Wishes: byItem(wishes...)})
 		}
+		log.before = func(int) { runtime.Gosched() }
 		warm := KeepWarm(log, round%3) // also without room for all streams
 		var wg sync.WaitGroup
 		for buyer := range carts {

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"encoding/json"
 	"maps"
 	"reflect"
 	"slices"
@@ -12,13 +13,14 @@ type scene[S any] struct {
 	t       *testing.T
 	past    []Event
 	fold    func([]Event) S
+	resume  func(S, []Event) S
 	command Command[S]
 	events  []Event
 	err     error
 }
 
 func given[S any, P State[S]](t *testing.T, past ...Event) *scene[S] {
-	return &scene[S]{t: t, past: past, fold: fold[S, P]}
+	return &scene[S]{t: t, past: past, fold: fold[S, P], resume: func(state S, events []Event) S { return resume[S, P](t, state, events) }}
 }
 
 func fold[S any, P State[S]](events []Event) S {
@@ -27,6 +29,19 @@ func fold[S any, P State[S]](events []Event) S {
 		P(&state).Evolve(event)
 	}
 	return state
+}
+
+// resume goes on from a state as a read model does, which keeps it as JSON meanwhile.
+func resume[S any, P State[S]](t *testing.T, state S, events []Event) S {
+	t.Helper()
+	var kept S
+	if err := json.Unmarshal([]byte(asJSON(t, state)), &kept); err != nil {
+		t.Fatal(err)
+	}
+	for _, event := range events {
+		P(&kept).Evolve(event)
+	}
+	return kept
 }
 
 // when lets a command decide, and sees to it that deciding changes nothing.
@@ -55,7 +70,14 @@ func (s *scene[S]) happened() *scene[S] {
 	if s.err != nil {
 		s.t.Fatalf("%T: %v", s.command, s.err)
 	}
+	for _, event := range s.events {
+		SchemaOf(event) // panics for an event that cannot be stored
+	}
+	resumed := asJSON(s.t, s.resume(s.fold(s.past), s.events))
 	s.past = slices.Concat(s.past, s.events)
+	if folded := asJSON(s.t, s.fold(s.past)); folded != resumed {
+		s.t.Fatalf("a state that was kept as JSON went on to\n%s\nbut the log says\n%s", resumed, folded)
+	}
 	if again, err := s.command.Decide(s.fold(s.past)); err != nil || len(again) > 0 {
 		s.t.Fatalf("%T asked twice gave %+v, %v", s.command, again, err)
 	}
