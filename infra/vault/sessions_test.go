@@ -85,6 +85,9 @@ func TestSessionsEnd(t *testing.T) {
 				w.t.Fatal(err)
 			}
 		}, false},
+		{"password was changed while it was started", func(w *world, a Account, use func()) {
+			w.db.MustExec(`update vault.sessions set password_serial = password_serial - 1`)
+		}, false},
 		{"all are ended", func(w *world, a Account, use func()) {
 			if err := w.EndSessions(w.ctx, a.ID); err != nil {
 				w.t.Fatal(err)
