@@ -226,6 +226,7 @@ func afterCut(t *testing.T, dir string, disk vfs.FS) map[string]uint64 {
 func TestNothingUnsyncedIsShown(t *testing.T) {
 	var hold atomic.Bool
 	release := make(chan struct{})
+	letGo := sync.OnceFunc(func() { hold.Store(false); close(release) })
 	held := make(chan struct{}, 64)
 	disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if hold.Load() && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData) {
@@ -235,6 +236,7 @@ func TestNothingUnsyncedIsShown(t *testing.T) {
 		return nil
 	}))
 	n := start(t, node.OnDisk(node.Options{Dir: "log"}, disk, survive))
+	t.Cleanup(letGo) // before the node is stopped
 	c := bare(t, n)
 	id := uuid.NewString()
 	answers := make(chan string, 3)
@@ -255,14 +257,13 @@ func TestNothingUnsyncedIsShown(t *testing.T) {
 	}
 	select {
 	case a := <-answers:
-		t.Errorf("an answer came while the sync lasted: %s", a)
+		t.Fatalf("an answer came while the sync lasted: %s", a)
 	case <-time.After(50 * time.Millisecond): // long enough for a wrong answer to come
 	}
 	if n.Durable() != before {
 		t.Errorf("durable position went from %d to %d while the sync lasted", before, n.Durable())
 	}
-	hold.Store(false)
-	close(release)
+	letGo()
 	got := map[string]int{<-answers: 1}
 	got[<-answers]++
 	got[<-answers]++
