@@ -8,12 +8,12 @@ import (
 
 // What a file may hold at most. A busy month of a shop is far below.
 const (
-	FileSizeMax = 16 << 20 // bytes
-	LinesMax    = 500_000
-	LineSizeMax = 4096 // bytes
-	EntriesMax  = 100_000
-	DetailsMax  = 4096               // bytes of one description; with all its lines and tags an entry may have twice that
-	AmountMax   = 10_000_000_000_000 // grosz; EntriesMax of them stay within int64
+	FileSizeMax  = 16 << 20 // bytes
+	LinesMax     = 500_000
+	LineSizeMax  = 4096 // bytes
+	EntriesMax   = 100_000
+	EntrySizeMax = 8192               // bytes of an entry with its description
+	AmountMax    = 10_000_000_000_000 // grosz; EntriesMax of them stay within int64
 
 	numberMax    = 35 // bytes
 	referenceMax = 34 // bytes; SWIFT says 16, some banks write longer ones
@@ -259,18 +259,15 @@ func (p *parser) entry() (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	if e.Raw = head.raw(); len(e.Raw) > DetailsMax {
-		return Entry{}, refuse(head.line, "the entry is longer than %d bytes; %s", DetailsMax, again)
+	e.Raw = head.raw()
+	text, last := "", head
+	for p.sees("86") && len(e.Raw) <= EntrySizeMax {
+		last, p.fields = p.fields[0], p.fields[1:]
+		text += last.joined()
+		e.Raw += "\n" + last.raw()
 	}
-	text := ""
-	for p.sees("86") {
-		description := p.fields[0]
-		p.fields = p.fields[1:]
-		text += description.joined()
-		e.Raw += "\n" + description.raw()
-		if len(text) > DetailsMax || len(e.Raw) > 2*DetailsMax {
-			return Entry{}, refuse(description.line, "the description is longer than %d bytes; %s", DetailsMax, again)
-		}
+	if len(e.Raw) > EntrySizeMax {
+		return Entry{}, refuse(last.line, "the entry with its description is longer than %d bytes; %s", EntrySizeMax, again)
 	}
 	if !p.details.read(text, &e) {
 		e.Title = strings.TrimSpace(text)

@@ -98,6 +98,7 @@ func TestFilesDiffer(t *testing.T) {
 		"byte order mark": "\ufeff" + text,
 		"ASCII 1":         "\x01" + text + "\x03",
 		"no end":          strings.TrimSuffix(text, "-\n"),
+		"SWIFT's end":     strings.TrimSuffix(text, "-\n") + "-}{5:{CHK:0123456789AB}}\n",
 		"no last line":    strings.TrimSuffix(text, "\n-\n"),
 		"blank lines":     text + "\r\n\r\n",
 	} {
@@ -155,9 +156,11 @@ func TestLimits(t *testing.T) {
 		"lines":   {strings.Repeat("\n", LinesMax+1), LinesMax + 1},
 		"line":    {":20:" + strings.Repeat("x", LineSizeMax), 1},
 		"entries": {strings.Replace(text, ":61:", strings.Repeat(entry, EntriesMax)+":61:", 1), 5 + EntriesMax},
+		"entry":   {strings.Replace(text, ":86:", strings.Repeat(strings.Repeat("x", 1000)+"\n", 9)+":86:", 1), 5},
+		"number":  {strings.Replace(text, "00231", strings.Repeat("1", numberMax+1), 1), 3},
 		"details": {strings.Replace(text, ":62F:", strings.Repeat(strings.Repeat("x", 1000)+"\n", 9)+":62F:", 1), 6},
 		"fields": {strings.Replace(text, text[strings.Index(text, "1121CN"):strings.Index(text, ":62F:")],
-			"1121C1,00S051\n"+strings.Repeat(":86:\n", 2*DetailsMax)+":62F:", 1), 6 + (2*DetailsMax-len(":61:2611211121C1,00S051"))/5},
+			"1121C1,00S051\n"+strings.Repeat(":86:\n", EntrySizeMax)+":62F:", 1), 6 + (EntrySizeMax-len(":61:2611211121C1,00S051"))/5},
 	} {
 		statements, err := ParseMT940(strings.NewReader(c.text))
 		refusedAt(t, name, statements, err, c.line)

@@ -92,6 +92,15 @@ func TestCutFileOfStatements(t *testing.T) {
 	}
 }
 
+// What a bank says about the statement is no description of an entry.
+func TestStatementWithoutEntries(t *testing.T) {
+	text := strings.Replace(pageOne[:strings.Index(pageOne, ":61:")]+":62F:C261121PLN1000,00\n", "231/1", "5", 1) + ":64:C261121PLN900,00\n:86:OPROCENTOWANIE 0,00\n"
+	s := parse(t, text)
+	if len(s) != 1 || len(s[0].Entries) != 0 || s[0].ClosingGrosz != 1000_00 || s[0].Number != "5" {
+		t.Errorf("read %+v", s)
+	}
+}
+
 // Where a bank has no reference and writes so, equal amounts of one day are told apart by what they say and when they were booked.
 func TestReferencesThatIdentifyNothing(t *testing.T) {
 	for _, reference := range []string{"", "//NONREF", "//nonref", "//0000000000", "//"} {
@@ -123,6 +132,7 @@ func TestAccountNumbers(t *testing.T) {
 		"30102010550000910200000000":   false, // masked
 		"84102055580000123400005687":   false, // neighbours swapped
 		"8410205558000012340000567":    false,
+		"861020555800001234000056":     false, // right check digits, two digits short
 		"PL84102055580000123400005678": false,
 		"841020555800001234000056٧٨":   false,
 		"":                             false,

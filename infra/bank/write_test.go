@@ -134,6 +134,7 @@ func TestRefusesToWrite(t *testing.T) {
 		"nothing but hyphens":   func(s *Statement) { s.Entries[0].PayerAccount = strings.Repeat("-", 300) },
 		"all slots and more":    func(s *Statement) { s.Entries[0].Title = strings.Repeat("x", 20*slotSize) },
 		"closed before opened":  func(s *Statement) { s.ClosedOn = "2026-11-20" },
+		"day without hyphens":   func(s *Statement) { s.ClosedOn = "20261121" },
 		"last century":          func(s *Statement) { s.OpenedOn = "1999-11-20" },
 		"name too long":         func(s *Statement) { s.Entries[0].PayerName = strings.Repeat("x", payerNameMax+1) },
 	} {
