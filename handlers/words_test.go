@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"netrom.pl/portal/domain"
-	"netrom.pl/portal/projections"
 )
 
 // plurals of the languages. Source: CLDR plural rules.
@@ -141,13 +140,12 @@ func wordsUsed(t *testing.T) map[string]bool {
 		}
 	}
 	family("edition.", string(domain.SingleStation), string(domain.MultiStation))
-	family("refusal.", constantsIn(t, "../domain/refusal.go", "")...)
-	family("refusal.", constantsIn(t, "reply.go", "")...)
-	family("status.", constantsIn(t, "../domain/fulfilment.go", "OrderStatus")...)
-	family("task.", constantsIn(t, "../domain/fulfilment.go", "TaskKind")...)
-	family("rule.", domain.MatchedByReference, domain.MatchedByNumberExact)
-	family("step.", projections.StepSubmitted, projections.StepConfirmationSent, projections.StepPayment, projections.StepPaymentNoted,
-		projections.StepFileSent, projections.StepCancelled)
+	family("refusal.", constantsIn(t, "../domain/refusal.go", "", "")...)
+	family("refusal.", constantsIn(t, "reply.go", "", "")...)
+	family("status.", constantsIn(t, "../domain/fulfilment.go", "OrderStatus", "")...)
+	family("task.", constantsIn(t, "../domain/fulfilment.go", "TaskKind", "")...)
+	family("rule.", constantsIn(t, "../domain/payments.go", "", "MatchedBy")...)
+	family("step.", constantsIn(t, "../projections/orders.go", "", "Step")...)
 	return used
 }
 
@@ -175,8 +173,8 @@ func textsInGo(t *testing.T, pattern string) []string {
 	return ids
 }
 
-// constantsIn gives the values of a file's text constants of a type, or of no type.
-func constantsIn(t *testing.T, name, kind string) []string {
+// constantsIn gives the values of a file's text constants of a type, or of no type, whose names begin like this.
+func constantsIn(t *testing.T, name, kind, prefix string) []string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 	if err != nil {
@@ -188,7 +186,7 @@ func constantsIn(t *testing.T, name, kind string) []string {
 		if !ok || len(spec.Values) != 1 || (spec.Type == nil) != (kind == "") {
 			return true
 		}
-		if spec.Type != nil && fmt.Sprint(spec.Type) != kind {
+		if spec.Type != nil && fmt.Sprint(spec.Type) != kind || !strings.HasPrefix(spec.Names[0].Name, prefix) {
 			return true
 		}
 		if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING {
