@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"time"
 
@@ -31,7 +32,7 @@ func importStatement(ctx context.Context, args []string, stdout, stderr io.Write
 	if err != nil {
 		return fmt.Errorf("read statement %s: %w; nothing was booked", names[0], err)
 	}
-	options := foundation.FromEnvironment(*data, foundation.Logger(stderr))
+	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
 	options.Existing = true
 	base, err := foundation.Open(ctx, options)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"netrom.pl/portal/cmd/internal/foundation"
@@ -26,7 +27,7 @@ func replay(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	if *compare && *asOf != "" {
 		return foundation.UsageError{Err: errors.New("-compare looks at the tables as they are now; leave out -as-of")}
 	}
-	options := foundation.FromEnvironment(*data, foundation.Logger(stderr))
+	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
 	options.LogOnly, options.Existing = !*compare, true
 	base, err := foundation.Open(ctx, options)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"netrom.pl/portal/cmd/internal/foundation"
@@ -37,7 +38,7 @@ func printLog(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if _, err := foundation.Parse(flags, args, "audit log [-data DIR] [-stream S] [-type T] [-correlation ID] [-json]", 0, stdout); err != nil {
 		return err
 	}
-	options := foundation.FromEnvironment(*data, foundation.Logger(stderr))
+	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
 	options.LogOnly, options.Existing = true, true
 	base, err := foundation.Open(ctx, options)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"os/exec"
 	"strings"
@@ -26,7 +27,7 @@ func startPortal(t *testing.T) *portal {
 	}
 	ctx := t.Context()
 	var log lockedBuffer
-	p, err := openPortal(ctx, settings{data: dataFolder(t), listen: "127.0.0.1:0", demo: true}, foundation.Logger(&log))
+	p, err := openPortal(ctx, settings{data: dataFolder(t), listen: "127.0.0.1:0", demo: true}, foundation.Logger(&log, slog.LevelInfo))
 	if err != nil {
 		t.Fatal(err)
 	}

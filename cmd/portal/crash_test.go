@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -62,7 +61,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	runProgram(t, bin, "portal", "demo", "-once", "-data", data)
 	for range *crashes {
-		killAfter(t, bin, data, time.Duration(random.Int64N(int64(7*time.Second))))
+		killSomewhere(t, bin, data, random.IntN(18), time.Duration(random.Int64N(int64(300*time.Millisecond))))
 	}
 	runProgram(t, bin, "portal", "demo", "-once", "-data", data)
 	checkLog(t, runProgram(t, bin, "audit", "log", "-json", "-data", data))
@@ -81,26 +80,28 @@ func runProgram(t *testing.T, bin, program string, args ...string) []byte {
 	return stdout.Bytes()
 }
 
-func killAfter(t *testing.T, bin, data string, wait time.Duration) {
+// killSomewhere plays until so many lines were printed and a moment more, and kills; by lines, so that a slow machine is
+// killed in the middle of things too.
+func killSomewhere(t *testing.T, bin, data string, lines int, more time.Duration) {
 	t.Helper()
 	command := exec.Command(filepath.Join(bin, "portal"), "demo", "-once", "-data", data)
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := command.Start(); err != nil {
 		t.Fatal(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- command.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Fatalf("ended by itself: %v", err)
-		}
-	case <-time.After(wait):
-		if err := command.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		<-ended
+	printed := bufio.NewScanner(stdout)
+	for range lines {
+		printed.Scan()
 	}
+	time.Sleep(more)
+	if err := command.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = command.Wait() // "signal: killed"
+	t.Logf("killed %s after line %d", more, lines)
 }
 
 // checkLog reads the log as an auditor would and holds it against what was promised.

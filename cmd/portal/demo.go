@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -31,7 +32,7 @@ func playDemo(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if *once {
 		return playOnce(ctx, s, stdout, stderr)
 	}
-	p, err := openPortal(ctx, s, foundation.Logger(stderr))
+	p, err := openPortal(ctx, s, foundation.Logger(stderr, slog.LevelInfo))
 	if err != nil {
 		return err
 	}
@@ -123,7 +124,7 @@ func playOnce(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	defer sink.Close()
 	s.listen, s.smtp = "127.0.0.1:0", sink.URL()
 	began := time.Now()
-	p, err := openPortal(ctx, s, foundation.Logger(stderr))
+	p, err := openPortal(ctx, s, foundation.Logger(stderr, slog.LevelWarn))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"os"
 	"time"
 
@@ -82,7 +83,7 @@ func importFiles(ctx context.Context, args []string, stdout, stderr io.Writer) e
 		}
 		files = append(files, file)
 	}
-	base, err := foundation.Open(ctx, foundation.FromEnvironment(*data, foundation.Logger(stderr)))
+	base, err := foundation.Open(ctx, foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn)))
 	if err != nil {
 		return err
 	}

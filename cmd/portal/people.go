@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 
 	"netrom.pl/portal/cmd/internal/foundation"
@@ -134,7 +135,7 @@ func makeAccount(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if l := domain.Language(*language); l != domain.Polish && l != domain.English {
 		return foundation.UsageError{Err: fmt.Errorf("-language %q is neither pl nor en", *language)}
 	}
-	base, err := foundation.Open(ctx, foundation.FromEnvironment(*data, foundation.Logger(stderr)))
+	base, err := foundation.Open(ctx, foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn)))
 	if err != nil {
 		return err
 	}

@@ -11,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/google/uuid"
 	"github.com/jmoiron/sqlx"
@@ -196,7 +195,7 @@ func (p *portal) runProcessManager(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	subscriber := pubsub.NewSubscriber(p.base.Log, checkpoints, watermill.NewSlogLogger(p.logger))
+	subscriber := pubsub.NewSubscriber(p.base.Log, checkpoints, quietly(p.logger))
 	router, err := newRouter(subscriber, p.poison, p.fulfilment, p.logger)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -25,7 +26,7 @@ func rebuild(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if _, err := foundation.Parse(flags, args, "portal rebuild [-data DIR]", 0, stdout); err != nil {
 		return err
 	}
-	options := foundation.FromEnvironment(*data, foundation.Logger(stderr))
+	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
 	options.Existing = true
 	base, err := foundation.Open(ctx, options)
 	if err != nil {

@@ -23,7 +23,7 @@ const poisonStream = "poison-fulfilment"
 // newRouter carries the log's events to the process manager: in order, one at a time, each acknowledged only after
 // what it made due is done or recorded as failed.
 func newRouter(subscriber message.Subscriber, poison message.Publisher, fulfilment *handlers.Fulfilment, logger *slog.Logger) (*message.Router, error) {
-	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 10 * time.Second}, watermill.NewSlogLogger(logger))
+	router, err := message.NewRouter(message.RouterConfig{CloseTimeout: 10 * time.Second}, quietly(logger))
 	if err != nil {
 		return nil, fmt.Errorf("make router: %w", err)
 	}
@@ -44,4 +44,9 @@ func newRouter(subscriber message.Subscriber, poison message.Publisher, fulfilme
 		return fulfilment.React(m.Context(), record)
 	})
 	return router, nil
+}
+
+// quietly keeps what Watermill tells of its daily life for those who want to see details.
+func quietly(logger *slog.Logger) watermill.LoggerAdapter {
+	return watermill.NewSlogLoggerWithLevelMapping(logger, map[slog.Level]slog.Level{slog.LevelInfo: slog.LevelDebug})
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"strings"
 
 	"netrom.pl/portal/cmd/internal/foundation"
@@ -18,7 +19,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	s.data = *data
-	p, err := openPortal(ctx, s, foundation.Logger(stderr))
+	p, err := openPortal(ctx, s, foundation.Logger(stderr, slog.LevelInfo))
 	if err != nil {
 		return err
 	}

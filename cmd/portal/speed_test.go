@@ -38,7 +38,7 @@ const (
 // the same router and login, an events table in Postgres with unique(stream, version), load and insert. It reports
 // the median of the ratios. The portal also projects what it accepts into its read models meanwhile; the peer has none.
 func BenchmarkAddToCart(b *testing.B) {
-	p, err := openPortal(b.Context(), settings{data: dataFolder(b), listen: "127.0.0.1:0", demo: true}, foundation.Logger(io.Discard))
+	p, err := openPortal(b.Context(), settings{data: dataFolder(b), listen: "127.0.0.1:0", demo: true}, foundation.Logger(io.Discard, slog.LevelWarn))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -114,7 +114,7 @@ func exitStatus(err error, program string, stderr io.Writer) int {
 	return exitFailed
 }
 
-// Logger writes what happens to w, one line an event.
-func Logger(w io.Writer) *slog.Logger {
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelInfo}))
+// Logger writes what happens from a level on to w, one line an event.
+func Logger(w io.Writer, level slog.Level) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
