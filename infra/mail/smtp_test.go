@@ -181,6 +181,7 @@ func TestRefusedAtEveryVerb(t *testing.T) {
 			"451 4.3.0 <biuro@firma.example> later":       {451, false},
 			"550 5.1.1 <biuro@firma.example>: no mailbox": {550, step != "connect"},
 			"530 5.7.0 log in first":                      {530, false},
+			"nonsense about biuro@firma.example":          {0, false},
 			silence:                                       {0, false},
 			hangUp:                                        {0, false},
 		} {
