@@ -383,6 +383,11 @@ func TestClose(t *testing.T) {
 			t.Errorf("Follow ended with %v", err)
 		}
 	}
+	select {
+	case <-closed:
+		t.Error("Close did not wait for a read under way")
+	case <-time.After(20 * time.Millisecond):
+	}
 	close(goOn)
 	<-closed
 	<-ended // all of the stream may have arrived before
