@@ -28,7 +28,7 @@ func TestRandomHistories(t *testing.T) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
 			w := live(t)
-			w.log.deliver = func() func([]domain.Record) [][]domain.Record {
+			w.memory.deliver = func() func([]domain.Record) [][]domain.Record {
 				cuts := rand.New(rand.NewSource(seed))
 				return func(page []domain.Record) [][]domain.Record {
 					cut := cuts.Intn(len(page) + 1)
@@ -42,7 +42,7 @@ func TestRandomHistories(t *testing.T) {
 			}
 			w.settle()
 			w.checkAgainstTheLog()
-			t.Logf("%d events; done and refused: %v", len(w.log.records), p.did)
+			t.Logf("%d events; done and refused: %v", len(w.memory.records), p.did)
 			for _, what := range []string{"submit", "pay", "work", "resend", "cancel"} {
 				if p.did[what] == 0 {
 					t.Errorf("nobody ever managed to %s", what)
@@ -163,9 +163,9 @@ func (p *people) fillCart(who domain.CustomerID) {
 		if client == "" {
 			return
 		}
-		before := len(p.log.records)
+		before := len(p.memory.records)
 		err := p.want(who, client, licence, p.entry(licence), 2+p.random.Intn(3))
-		p.note("add", len(p.log.records) > before, err)
+		p.note("add", len(p.memory.records) > before, err)
 	}
 }
 
@@ -188,11 +188,11 @@ func (p *people) submit(who domain.CustomerID) {
 		return
 	}
 	order := domain.OrderIDOf(who, fmt.Sprint(p.asked))
-	before := len(p.log.records)
+	before := len(p.memory.records)
 	_, err := domain.Execute[domain.Cart](ctx, p.log, p.cause(), domain.SubmitOrder{Buyer: p.customer(who), Order: order,
 		On: domain.Day(p.now.Format(time.DateOnly)), Wishes: p.wishesOf(who)})
-	p.note("submit", len(p.log.records) > before, err)
-	if len(p.log.records) == before {
+	p.note("submit", len(p.memory.records) > before, err)
+	if len(p.memory.records) == before {
 		return
 	}
 	p.sent = append(p.sent, sending{who, order})

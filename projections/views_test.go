@@ -626,7 +626,7 @@ func TestTasksHoldNoPersonalData(t *testing.T) {
 func TestStatesSurviveBeingStored(t *testing.T) {
 	t.Parallel()
 	w := live(t).open()
-	w.log.pageMax = 1
+	w.memory.pageMax = 1
 	w.mustTick(alfa, Pick{Offer: "l-alfa-2:magazyn-single-2.0-3.0", Item: "i-1"})
 	w.submit(alfa, "s-1")
 	w.settle()

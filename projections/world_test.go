@@ -16,7 +16,8 @@ import (
 // world is a log, the views that follow it, and the pages' questions to them.
 type world struct {
 	t      testing.TB
-	log    *memoryLog
+	log    domain.Log
+	memory *memoryLog // the same log, unless it is a real one
 	url    string
 	db     *sqlx.DB
 	tables *Tables
@@ -27,7 +28,8 @@ type world struct {
 // stand opens an empty world whose views do not run yet.
 func stand(t testing.TB) *world {
 	t.Helper()
-	w := &world{t: t, log: newLog(), url: postgres.FreshURL(t), now: time.Date(2026, 3, 2, 9, 0, 0, 123456789, time.UTC)}
+	memory := newLog()
+	w := &world{t: t, log: memory, memory: memory, url: postgres.FreshURL(t), now: time.Date(2026, 3, 2, 9, 0, 0, 123456789, time.UTC)}
 	w.db = w.schema("views")
 	return w
 }
@@ -49,15 +51,19 @@ func (w *world) schema(name string) *sqlx.DB {
 // live opens a world in which all views run until the test ends, which then compares them with a rebuild.
 func live(t testing.TB) *world {
 	t.Helper()
-	w := stand(t)
+	return stand(t).live()
+}
+
+func (w *world) live() *world {
+	w.t.Helper()
 	w.run(All()...)
 	tables, err := OpenTables(context.Background(), w.db)
 	if err != nil {
-		t.Fatal(err)
+		w.t.Fatal(err)
 	}
 	w.tables = tables
-	t.Cleanup(func() { tables.Close() })
-	t.Cleanup(w.rebuiltEqualsLive)
+	w.t.Cleanup(func() { tables.Close() })
+	w.t.Cleanup(w.rebuiltEqualsLive)
 	return w
 }
 
@@ -120,8 +126,8 @@ func (w *world) settle() {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := Settle(ctx, w.db, w.log.head(), viewNames(All())...); err != nil {
-		w.t.Fatalf("settle at %d: %v", w.log.head(), err)
+	if err := Settle(ctx, w.db, w.head(), viewNames(All())...); err != nil {
+		w.t.Fatalf("settle at %d: %v", w.head(), err)
 	}
 }
 
@@ -131,6 +137,20 @@ func viewNames(views []View) []string {
 		names = append(names, view.Name)
 	}
 	return names
+}
+
+// head is the position of the log's last event.
+func (w *world) head() (at domain.Position) {
+	if w.memory != nil {
+		return w.memory.head()
+	}
+	for record, err := range w.log.History(context.Background(), 0) {
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		at = record.Position
+	}
+	return at
 }
 
 // cause is the next request; a minute later than the one before.
