@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/cockroachdb/pebble/v2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
@@ -113,7 +114,7 @@ func asFailure(err error) error {
 		return &failure{code: codes.Canceled, message: err.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{code: codes.DeadlineExceeded, message: err.Error()}
-	case errors.As(err, &corrupt):
+	case errors.As(err, &corrupt) || pebble.IsCorruptionError(err):
 		return &failure{code: codes.DataLoss, message: err.Error()}
 	}
 	if s, ok := status.FromError(err); ok {

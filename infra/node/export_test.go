@@ -3,6 +3,7 @@ package node
 import (
 	"log/slog"
 	"net"
+	"testing"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -91,4 +92,19 @@ func (b *BareStore) Write(stream string, revision int64, position uint64, id [16
 		return err
 	}
 	return batch.Close()
+}
+
+// Damage flips a bit in the stored record of a position, behind the back of Pebble's own checksums.
+func (n *Node) Damage(t testing.TB, position uint64) {
+	t.Helper()
+	value, closer, err := n.store.db.Get(logKey(nil, position))
+	if err != nil {
+		t.Fatal(err)
+	}
+	damaged := append([]byte(nil), value...)
+	closer.Close()
+	damaged[len(damaged)-8] ^= 1
+	if err := n.store.db.Set(logKey(nil, position), damaged, pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -44,11 +44,12 @@ type storeOptions struct {
 // it, so one sync serves all who came meanwhile. Pebble shows a batch to readers before it is synced; therefore
 // everybody reads through a view that ends at the watermark.
 type store struct {
-	db      *pebble.DB
-	lock    io.Closer
-	now     func() time.Time
-	log     *slog.Logger
-	durable watermark
+	db       *pebble.DB
+	lock     io.Closer
+	readOnly bool
+	now      func() time.Time
+	log      *slog.Logger
+	durable  watermark
 
 	failure  sync.Once
 	fatal    func(error)
@@ -66,7 +67,7 @@ type store struct {
 
 // openStore opens or creates a log. Two stores never share a folder.
 func openStore(o storeOptions) (*store, error) {
-	s := &store{now: o.now, log: o.log, fatal: o.fatal, stopping: make(chan struct{}), cache: newStreamCache()}
+	s := &store{readOnly: o.readOnly, now: o.now, log: o.log, fatal: o.fatal, stopping: make(chan struct{}), cache: newStreamCache()}
 	lock, err := pebble.LockDirectory(o.dir, o.fs)
 	if err != nil {
 		return nil, fmt.Errorf("lock the log in %q: %w; stop the node that uses this folder, or choose another folder", o.dir, err)
@@ -75,13 +76,14 @@ func openStore(o storeOptions) (*store, error) {
 	disk := &watchedDisk{FS: o.fs, fail: s.fail}
 	options := o.pebbleOptions()
 	options.FS, options.Lock, options.Logger = disk, lock, pebbleLogger{s}
+	options.EventListener = &pebble.EventListener{DataCorruption: s.corrupt}
 	s.db, err = openPebble(o.dir, options)
 	options.Cache.Unref()
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), lock.Close())
 	}
 	disk.opened.Store(true)
-	if err := s.resume(o.readOnly); err != nil {
+	if err := s.resume(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), s.close())
 	}
 	return s, nil
@@ -110,8 +112,8 @@ func openPebble(dir string, options *pebble.Options) (db *pebble.DB, err error) 
 }
 
 // resume finds out where the log ends. Everything it finds is durable: Pebble flushes what it replays while opening.
-func (s *store) resume(readOnly bool) error {
-	if err := s.checkFormat(readOnly); err != nil {
+func (s *store) resume() error {
+	if err := s.checkFormat(); err != nil {
 		return err
 	}
 	v := view{s.db, math.MaxUint64}
@@ -129,7 +131,7 @@ func (s *store) resume(readOnly bool) error {
 }
 
 // checkFormat refuses a folder that another program or another version wrote, and signs a new one.
-func (s *store) checkFormat(readOnly bool) error {
+func (s *store) checkFormat() error {
 	key := []byte{prefixFormat}
 	found, closer, err := s.db.Get(key)
 	if err == nil {
@@ -142,7 +144,7 @@ func (s *store) checkFormat(readOnly bool) error {
 	if !errors.Is(err, pebble.ErrNotFound) {
 		return fmt.Errorf("read its format: %w", err)
 	}
-	if readOnly {
+	if s.readOnly {
 		return errors.New("it holds no log; name the folder a node was started with")
 	}
 	if err := s.db.Set(key, []byte(formatVersion), pebble.Sync); err != nil {
@@ -175,7 +177,12 @@ func (s *store) close() error {
 		return nil
 	}
 	s.closed = true
-	if err := errors.Join(s.db.Close(), s.lock.Close()); err != nil {
+	var flushErr error
+	if !s.readOnly {
+		// Tables have checksums throughout. In a write-ahead log, a damaged record looks like its end.
+		flushErr = s.db.Flush()
+	}
+	if err := errors.Join(flushErr, s.db.Close(), s.lock.Close()); err != nil {
 		return fmt.Errorf("close the log: %w", err)
 	}
 	return nil
@@ -209,6 +216,12 @@ func (s *store) settle(ctx context.Context, a answer) error {
 		s.log.Warn("release a batch", "error", err)
 	}
 	return nil
+}
+
+// corrupt tells the operator which file is damaged. Whoever needed what was in it gets an error; what can still be
+// read is still served.
+func (s *store) corrupt(i pebble.DataCorruptionInfo) {
+	s.log.Error("a file of the log is corrupt; stop the node and restore the log from a backup", "file", i.Path, "error", i.Details.Error())
 }
 
 // pebbleLogger passes on what Pebble complains about and turns its fatal errors into a stop.
