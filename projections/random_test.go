@@ -27,7 +27,7 @@ func TestRandomHistories(t *testing.T) {
 	for _, seed := range seeds {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			w := live(t)
+			w := stand(t)
 			w.memory.deliver = func() func([]domain.Record) [][]domain.Record {
 				cuts := rand.New(rand.NewSource(seed))
 				return func(page []domain.Record) [][]domain.Record {
@@ -35,7 +35,7 @@ func TestRandomHistories(t *testing.T) {
 					return [][]domain.Record{page[:cut], page[cut:], page}
 				}
 			}
-			w.open()
+			w.live().open()
 			p := people{world: w, random: rand.New(rand.NewSource(seed)), did: map[string]int{}}
 			for range *wishes {
 				p.act()

@@ -2,7 +2,6 @@ package projections
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -466,52 +465,14 @@ func TestTransfersAndTotals(t *testing.T) {
 
 // totals adds up the log.
 func (w *world) totals() Totals {
-	var sum Totals
-	orders, transfers := map[string]*domain.Order{}, map[string]*domain.Transfer{}
+	var ledger Ledger
 	for record := range w.log.History(ctx, 0) {
-		switch kind, _, _ := strings.Cut(record.Stream, "-"); kind {
-		case "order":
-			if orders[record.Stream] == nil {
-				orders[record.Stream] = &domain.Order{}
-			}
-			orders[record.Stream].Evolve(record.Event)
-		case "transfer":
-			if transfers[record.Stream] == nil {
-				transfers[record.Stream] = &domain.Transfer{}
-			}
-			transfers[record.Stream].Evolve(record.Event)
-		}
+		ledger.See(record)
 	}
-	for _, order := range orders {
-		if !order.Exists() { // declined
-			continue
-		}
-		sum.Orders++
-		sum.Received += order.PaidAmount()
-		switch {
-		case order.Cancelled:
-			sum.Cancelled++
-		default:
-			sum.Gross += order.Total.Gross
-		}
-		if order.Paid() {
-			sum.Paid++
-		}
-		if order.Status() == domain.Fulfilled {
-			sum.Fulfilled++
-		}
-	}
-	for _, transfer := range transfers {
-		sum.Transfers++
-		sum.Incoming += transfer.Amount
-		if transfer.Match != nil {
-			sum.Matched++
-		}
-	}
-	return sum
+	return ledger.Totals()
 }
 
-// board tells what is owed and, with wait, what is not due yet.
+// board tells what is owed.
 func (w *world) board() []string {
 	w.settle()
 	var seen []string
@@ -619,22 +580,5 @@ func TestTasksHoldNoPersonalData(t *testing.T) {
 	}
 	if len(held) < 5 {
 		t.Errorf("only %d rows to look at", len(held))
-	}
-}
-
-// States kept as JSON evolve on as if they had never been written down.
-func TestStatesSurviveBeingStored(t *testing.T) {
-	t.Parallel()
-	w := live(t).open()
-	w.memory.pageMax = 1
-	w.mustTick(alfa, Pick{Offer: "l-alfa-2:magazyn-single-2.0-3.0", Item: "i-1"})
-	w.submit(alfa, "s-1")
-	w.settle()
-	var stored []byte
-	if err := w.db.Get(&stored, `select state from entitlements where licence = 'l-alfa-2'`); err != nil {
-		t.Fatal(err)
-	}
-	if want, _ := json.Marshal(w.licence("l-alfa-2")); string(stored) != string(want) {
-		t.Errorf("stored %s, by the log %s", stored, want)
 	}
 }
