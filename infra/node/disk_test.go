@@ -1,7 +1,6 @@
 package node_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -11,9 +10,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
@@ -57,18 +58,16 @@ var errDisk = errors.New("the disk says no")
 // there when a node is started on the folder again, and what is there is intact.
 func TestEveryDiskOperationFails(t *testing.T) {
 	outcomes := make(map[string]int)
-	for n := 1; ; n++ {
-		dir := filepath.Join(t.TempDir(), "log")
-		acked, outcome := runChild(t, dir, n)
-		outcomes[outcome]++
-		if len(acked) > 0 {
-			checkFolder(t, dir, n, acked)
+	root := t.TempDir()
+	for n := 1; outcomes["untouched"] == 0 && !t.Failed(); n += abreast {
+		results := make([]string, abreast)
+		var wg sync.WaitGroup
+		for i := range results {
+			wg.Go(func() { results[i] = failOperation(t, filepath.Join(root, fmt.Sprint(n+i)), n+i) })
 		}
-		if t.Failed() {
-			return
-		}
-		if outcome == "untouched" {
-			break
+		wg.Wait()
+		for _, outcome := range results {
+			outcomes[outcome]++
 		}
 	}
 	t.Logf("outcomes: %v", outcomes)
@@ -77,53 +76,87 @@ func TestEveryDiskOperationFails(t *testing.T) {
 	}
 }
 
-// runChild works on a failing disk in another process and returns what that acknowledged.
-func runChild(t *testing.T, dir string, n int) (acked map[string]uint64, outcome string) {
-	t.Helper()
-	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), workDir+"="+dir, fmt.Sprintf("%s=%d", workFail, n))
-	var complaint strings.Builder
-	child.Stderr = &complaint
-	out, err := child.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	acked = make(map[string]uint64)
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		id, position, _ := strings.Cut(lines.Text(), " ")
-		if acked[id], err = strconv.ParseUint(position, 10, 64); err != nil {
-			t.Fatalf("the child said %q: %v", lines.Text(), err)
-		}
-	}
-	child.Wait() // its exit code follows
-	switch code := child.ProcessState.ExitCode(); code {
-	case exitDone:
-		return acked, "coped"
-	case exitUntouched:
-		return acked, "untouched"
-	case exitRefused:
-		return acked, "refused"
-	default:
-		if !strings.Contains(complaint.String(), errDisk.Error()) {
-			t.Errorf("operation %d failed, the process ended with code %d and without naming the cause:\n%s", n, code, complaint.String())
-		}
-		return acked, "process ended"
-	}
-}
+// abreast is how many children work at a time; they mostly wait for the disk.
+const abreast = 4
 
-func checkFolder(t *testing.T, dir string, n int, acked map[string]uint64) {
-	t.Helper()
-	if _, err := node.Check(dir); err != nil {
+// failOperation lets one operation fail, compares what is left with what was acknowledged, and names the outcome.
+func failOperation(t *testing.T, dir string, n int) (outcome string) {
+	acked, outcome, err := runChild(dir, n)
+	if err != nil {
 		t.Errorf("operation %d failed: %v", n, err)
 	}
-	events := afterCut(t, dir, vfs.Default)
+	if len(acked) == 0 {
+		return outcome
+	}
+	if _, err := node.Check(dir); err != nil {
+		t.Errorf("operation %d failed: %v", n, err)
+		return outcome
+	}
+	events, err := positions(dir)
+	if err != nil {
+		t.Errorf("operation %d failed: %v", n, err)
+	}
 	for id, position := range acked {
 		if events[id] != position {
 			t.Errorf("operation %d failed: event %s was acknowledged at position %d and is now at %d (0: lost)", n, id, position, events[id])
 		}
+	}
+	return outcome
+}
+
+// positions starts a node on a folder and tells where every event is.
+func positions(dir string) (map[string]uint64, error) {
+	n, err := node.Start(context.Background(), node.Options{Dir: dir, MemtableBytes: 1 << 20})
+	if err != nil {
+		return nil, err
+	}
+	defer n.Stop()
+	c, err := dialBare(n)
+	if err != nil {
+		return nil, err
+	}
+	answers, _, err := bareRead(c, &streams.ReadReq_Options{
+		StreamOption: &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{AllOption: &streams.ReadReq_Options_AllOptions_Start{Start: &shared.Empty{}}}},
+		CountOption:  &streams.ReadReq_Options_Count{Count: 1 << 40},
+		FilterOption: &streams.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
+		UuidOption:   &streams.ReadReq_Options_UUIDOption{Content: &streams.ReadReq_Options_UUIDOption_String_{String_: &shared.Empty{}}},
+	})
+	events := make(map[string]uint64)
+	for _, a := range answers {
+		events[a.GetEvent().GetEvent().GetId().GetString_()] = a.GetEvent().GetCommitPosition()
+	}
+	return events, err
+}
+
+// runChild works on a failing disk in another process and returns what that acknowledged.
+func runChild(dir string, n int) (acked map[string]uint64, outcome string, err error) {
+	child := exec.Command(os.Args[0])
+	child.Env = append(os.Environ(), workDir+"="+dir, fmt.Sprintf("%s=%d", workFail, n))
+	var said, complaint strings.Builder
+	child.Stdout, child.Stderr = &said, &complaint
+	if err := child.Start(); err != nil {
+		return nil, "", err
+	}
+	child.Wait() // its exit code follows
+	acked = make(map[string]uint64)
+	for line := range strings.Lines(said.String()) {
+		id, position, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if acked[id], err = strconv.ParseUint(position, 10, 64); err != nil {
+			return nil, "", fmt.Errorf("the child said %q: %w", line, err)
+		}
+	}
+	switch code := child.ProcessState.ExitCode(); code {
+	case exitDone:
+		return acked, "coped", nil
+	case exitUntouched:
+		return acked, "untouched", nil
+	case exitRefused:
+		return acked, "refused", nil
+	default:
+		if !strings.Contains(complaint.String(), errDisk.Error()) {
+			err = fmt.Errorf("the process ended with code %d and without naming the cause:\n%s", code, complaint.String())
+		}
+		return acked, "process ended", err
 	}
 }
 
