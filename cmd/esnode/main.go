@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 
+	"google.golang.org/grpc/credentials"
+
 	"netrom.pl/portal/infra/node"
 )
 
@@ -24,6 +26,8 @@ const usage = `esnode is an event store in one process that speaks EventStoreDB'
   esnode -data DIR [-listen HOST:PORT]     serve the log in DIR; the first line of output is the address to dial
   esnode -mem [-listen HOST:PORT]          serve a log in memory that ends with the program
   esnode check -data DIR                   read a whole log that nobody is using and verify it
+  esnode backup -from HOST:PORT -data DIR  copy the log of a running node into DIR, or bring an older copy up to date;
+                                           to restore, serve DIR
 
 `
 
@@ -46,8 +50,13 @@ func main() {
 // run is the whole program: it returns the exit code when the context is done or the work is.
 func run(ctx context.Context, args []string, _ io.Reader, stdout, stderr io.Writer) int {
 	command := serve
-	if len(args) > 0 && args[0] == "check" {
-		command, args = check, args[1:]
+	if len(args) > 0 {
+		switch args[0] {
+		case "check":
+			command, args = check, args[1:]
+		case "backup":
+			command, args = backup, args[1:]
+		}
 	}
 	err := command(ctx, args, stdout, stderr)
 	var wrong *usageError
@@ -221,5 +230,41 @@ func check(_ context.Context, args []string, stdout, _ io.Writer) error {
 		return err
 	}
 	_, err = fmt.Fprintf(stdout, "%d events in %d streams up to position %d: all intact\n", report.Events, report.Streams, report.LastPosition)
+	return err
+}
+
+// backup copies the log of a running node.
+func backup(ctx context.Context, args []string, stdout, _ io.Writer) error {
+	var o node.BackupOptions
+	var authorities, users string
+	flags := flag.NewFlagSet("esnode backup", flag.ContinueOnError)
+	flags.StringVar(&o.Address, "from", "", "`address` of the node")
+	flags.StringVar(&o.Dir, "data", "", "`folder` of the copy")
+	flags.StringVar(&authorities, "tls-ca", "", "`file` with the certificates to trust (PEM), for a secure node")
+	flags.StringVar(&users, "users", "", "`file` with one name:password, for a secure node")
+	if err := parse(args, stdout, flags); err != nil {
+		return err
+	}
+	if o.Address == "" || o.Dir == "" || (authorities == "") != (users == "") {
+		return &usageError{"say with -from and -data which node to copy into which folder; a secure node needs -tls-ca and -users"}
+	}
+	if authorities != "" {
+		var err error
+		if o.TLS, err = credentials.NewClientTLSFromFile(authorities, ""); err != nil {
+			return fmt.Errorf("load the certificates %s: %w", authorities, err)
+		}
+		known, err := readUsers(users)
+		if err != nil {
+			return err
+		}
+		for o.User, o.Password = range known {
+			break
+		}
+	}
+	report, err := node.Backup(ctx, o)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "%d events in %d streams up to position %d: copied and intact\n", report.Events, report.Streams, report.LastPosition)
 	return err
 }

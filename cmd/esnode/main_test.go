@@ -126,6 +126,9 @@ func TestComplaints(t *testing.T) {
 		{"check -data " + folder, exitError, "stop the node that uses this folder"},
 		{"check -data " + somebodys, exitError, "holds no log"},
 		{"check -data " + filepath.Join(somebodys, "missing"), exitError, "holds no log"},
+		{"backup -data x", exitUsage, "say with -from and -data"},
+		{"backup -from 127.0.0.1:1 -data " + filepath.Join(t.TempDir(), "copy"), exitError, "connection refused"},
+		{"backup -from " + used.address + " -data " + somebodys, exitError, "the folder is not empty and holds no log"},
 	} {
 		t.Run(row.arguments, func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
@@ -139,6 +142,27 @@ func TestComplaints(t *testing.T) {
 	if code := run(context.Background(), []string{"-help"}, nil, &stdout, io.Discard); code != exitOK || !strings.Contains(stdout.String(), "-data") {
 		t.Errorf("-help ended with %d and printed %q", code, stdout.String())
 	}
+}
+
+func TestBackupOfARunningNode(t *testing.T) {
+	p := launch(t, "-mem", "-listen", "127.0.0.1:0")
+	c := p.client(t)
+	defer c.Close()
+	w := &writer{stream: "s"}
+	for range 50 {
+		w.writeOnce(t, c)
+	}
+	copied := filepath.Join(t.TempDir(), "copy")
+	var stdout, stderr bytes.Buffer
+	if code := run(context.Background(), []string{"backup", "-from", p.address, "-data", copied}, nil, &stdout, &stderr); code != exitOK {
+		t.Fatalf("backup ended with %d: %s", code, stderr.String())
+	}
+	if !strings.HasPrefix(stdout.String(), "108 events in 8 streams") {
+		t.Errorf("backup said %q", stdout.String())
+	}
+	restored := launch(t, "-data", copied, "-listen", "127.0.0.1:0").client(t)
+	defer restored.Close()
+	w.compare(t, restored)
 }
 
 // TestKill kills the node with SIGKILL again and again while eight writers append. What was acknowledged must be there
@@ -189,33 +213,38 @@ type writer struct {
 }
 
 func (w *writer) write(t *testing.T, c *esdb.Client) {
-	for {
-		ids := w.unknown
-		if ids == nil {
-			ids = []uuid.UUID{uuid.New(), uuid.New()}
-		}
-		w.unknown = ids
-		var expected esdb.ExpectedRevision = esdb.NoStream{}
-		if n := len(w.acked); n > 0 {
-			expected = esdb.Revision(uint64(n - 1))
-		}
-		var events []esdb.EventData
-		for _, id := range ids {
-			events = append(events, esdb.EventData{EventID: id, EventType: "T", ContentType: esdb.ContentTypeBinary, Data: id[:]})
-		}
-		r, err := c.AppendToStream(context.Background(), w.stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, events...)
-		var e *esdb.Error
-		if errors.As(err, &e) && e.Code() == esdb.ErrorCodeWrongExpectedVersion {
-			t.Errorf("%s: its only writer was not first: %v", w.stream, err)
-		}
-		if err != nil {
-			return
-		}
-		w.acked, w.unknown = append(w.acked, ids...), nil
-		if r.NextExpectedVersion != uint64(len(w.acked)-1) {
-			t.Errorf("%s: append answered revision %d, want %d", w.stream, r.NextExpectedVersion, len(w.acked)-1)
-		}
+	for w.writeOnce(t, c) {
 	}
+}
+
+// writeOnce appends once, repeating the append whose answer was not heard; false when there was no answer again.
+func (w *writer) writeOnce(t *testing.T, c *esdb.Client) bool {
+	ids := w.unknown
+	if ids == nil {
+		ids = []uuid.UUID{uuid.New(), uuid.New()}
+	}
+	w.unknown = ids
+	var expected esdb.ExpectedRevision = esdb.NoStream{}
+	if n := len(w.acked); n > 0 {
+		expected = esdb.Revision(uint64(n - 1))
+	}
+	var events []esdb.EventData
+	for _, id := range ids {
+		events = append(events, esdb.EventData{EventID: id, EventType: "T", ContentType: esdb.ContentTypeBinary, Data: id[:]})
+	}
+	r, err := c.AppendToStream(context.Background(), w.stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, events...)
+	var e *esdb.Error
+	if errors.As(err, &e) && e.Code() == esdb.ErrorCodeWrongExpectedVersion {
+		t.Errorf("%s: its only writer was not first: %v", w.stream, err)
+	}
+	if err != nil {
+		return false
+	}
+	w.acked, w.unknown = append(w.acked, ids...), nil
+	if r.NextExpectedVersion != uint64(len(w.acked)-1) {
+		t.Errorf("%s: append answered revision %d, want %d", w.stream, r.NextExpectedVersion, len(w.acked)-1)
+	}
+	return true
 }
 
 func (w *writer) compare(t *testing.T, c *esdb.Client) {

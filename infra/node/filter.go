@@ -10,12 +10,14 @@ import (
 // Streams that $all never shows: the original's own bookkeeping.
 // Source: EventStore, src/EventStore.Core/Services/Storage/ReaderIndex/EventFilter.cs.
 var (
-	hiddenStream       = []byte("$epoch-information")
-	hiddenPrefix       = []byte("$persistentsubscription-$all::")
-	hiddenCheckpoint   = []byte("-checkpoint")
-	hiddenParked       = []byte("-parked")
-	defaultFilterBatch = 32
+	hiddenStream     = []byte("$epoch-information")
+	hiddenPrefix     = []byte("$persistentsubscription-$all::")
+	hiddenCheckpoint = []byte("-checkpoint")
+	hiddenParked     = []byte("-parked")
 )
+
+// defaultWindow is the window of a filter that names none. Source: EventStore, Streams.Read.cs.
+const defaultWindow = 32
 
 // Limits of a filter that a caller sends.
 const (
@@ -76,7 +78,7 @@ func parseFilter(o *streams.ReadReq_Options_FilterOptions) (*filter, error) {
 	case *streams.ReadReq_Options_FilterOptions_Max:
 		f.window = int(window.Max)
 	case *streams.ReadReq_Options_FilterOptions_Count:
-		f.window = defaultFilterBatch
+		f.window = defaultWindow
 	default:
 		return nil, invalidArgument("'None' is not a valid WindowOneofCase.")
 	}

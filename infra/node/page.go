@@ -143,6 +143,7 @@ type logQuery struct {
 	filter    *filter // nil: all
 	most      int     // events wanted
 	marks     *marks  // nil: no marks
+	hidden    bool    // show what $all hides
 }
 
 // marks counts considered events, so that a filtered subscription hears how far it has got.
@@ -181,7 +182,7 @@ func (v view) logPage(q logQuery) (page, error) {
 		if err != nil {
 			return page{}, err
 		}
-		if q.filter == nil && !hidden(r.stream) || q.filter != nil && q.filter.matches(r) {
+		if q.filter == nil && (q.hidden || !hidden(r.stream)) || q.filter != nil && q.filter.matches(r) {
 			p.keep(r)
 		}
 		if q.marks != nil {

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
+	"google.golang.org/grpc/metadata"
 )
 
 // Read sends events of a stream or of $all: as many as asked for, or, as a subscription, for ever.
@@ -44,7 +45,8 @@ func (s sender) ask(v view, question func(view) error) error {
 func (s sender) log() error {
 	q := s.request
 	v := s.store.view()
-	next := logQuery{from: q.position, backwards: q.backwards, filter: q.filter}
+	header, _ := metadata.FromIncomingContext(s.call.Context())
+	next := logQuery{from: q.position, backwards: q.backwards, filter: q.filter, hidden: len(header.Get(headerHidden)) > 0}
 	if q.fromEnd {
 		next.from = v.limit + 1
 	}
