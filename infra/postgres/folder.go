@@ -48,7 +48,7 @@ func openFolder(ctx context.Context, path string) (*folder, error) {
 		return nil, fmt.Errorf("find folder: %w", err)
 	}
 	f := &folder{path: path}
-	if f.lock, err = lockFile(filepath.Join(path, "lock")); err != nil {
+	if f.lock, err = lockFile(ctx, filepath.Join(path, "lock")); err != nil {
 		return nil, err
 	}
 	if err := f.hand(ctx); err != nil {
@@ -65,28 +65,44 @@ func (f *folder) data() string { return filepath.Join(f.path, "data") }
 
 // lockFile takes the lock that the kernel releases when this process ends,
 // however it ends. The file itself stays.
-func lockFile(path string) (*os.File, error) {
+func lockFile(ctx context.Context, path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("open lock: %w (the folder must belong to the user who runs the portal)", err)
 	}
-	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		holder := make([]byte, 20)
-		n, _ := file.ReadAt(holder, 0) // the process id is a courtesy to the reader
+	if err := takeLock(ctx, file); err != nil {
 		file.Close()
-		return nil, fmt.Errorf("folder %s is in use by process %s: stop that one first, or choose another folder",
-			filepath.Dir(path), bytes.TrimSpace(holder[:n]))
-	}
-	if err != nil {
-		file.Close()
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, err
 	}
 	if err := errors.Join(file.Truncate(0), writeAt(file, fmt.Sprintf("%d\n", os.Getpid()))); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	return file, nil
+}
+
+// takeLock fails at once if the holder is alive. The lock of a killed holder may
+// be held for a moment more by a process that it was just about to start.
+func takeLock(ctx context.Context, file *os.File) error {
+	for {
+		err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) {
+			return fmt.Errorf("lock %s: %w", file.Name(), err)
+		}
+		text := make([]byte, 20)
+		n, _ := file.ReadAt(text, 0) // the end of the file is no error here
+		holder := string(bytes.TrimSpace(text[:n]))
+		pid, err := strconv.Atoi(holder)
+		if err != nil || !errors.Is(syscall.Kill(pid, 0), syscall.ESRCH) {
+			return fmt.Errorf("folder %s is in use by process %s: stop that one first, or choose another folder", filepath.Dir(file.Name()), holder)
+		}
+		if err := pause(ctx, pollPause); err != nil {
+			return fmt.Errorf("wait for what process %s has left to end: %w", holder, err)
+		}
+	}
 }
 
 func writeAt(file *os.File, text string) error {

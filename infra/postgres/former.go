@@ -14,20 +14,25 @@ import (
 	"time"
 )
 
-// pollPause is the time between two looks at a file that the server writes.
-const pollPause = 10 * time.Millisecond
+const (
+	// pollPause is the time between two looks at a file that the server writes.
+	pollPause = 10 * time.Millisecond
+	// emptyLimit is how long postmaster.pid may be empty: a server that creates
+	// it fills it at once, unless the machine crashed in between.
+	emptyLimit = 5 * time.Second
+)
 
 // postmaster is what a running server writes about itself into postmaster.pid.
 // Source: PostgreSQL, src/include/utils/pidfile.h.
 type postmaster struct {
-	pid          int
+	pid          int // 0: not written yet
 	socketFolder string
 	ready        bool // accepts connections
 }
 
-// readPostmaster reads the file in a data folder; ok is false when there is
-// none, or the server has only begun to write it.
-func readPostmaster(data string) (server postmaster, ok bool, err error) {
+// readPostmaster reads the file in a data folder; exists is false when there is
+// none, so no server, or none yet.
+func readPostmaster(data string) (server postmaster, exists bool, err error) {
 	content, err := os.ReadFile(filepath.Join(data, "postmaster.pid"))
 	if errors.Is(err, os.ErrNotExist) {
 		return postmaster{}, false, nil
@@ -37,7 +42,7 @@ func readPostmaster(data string) (server postmaster, ok bool, err error) {
 	}
 	lines := strings.Split(string(content), "\n")
 	if server.pid, err = strconv.Atoi(strings.TrimSpace(lines[0])); err != nil || server.pid <= 0 {
-		return postmaster{}, false, nil
+		return postmaster{}, true, nil
 	}
 	if len(lines) > 4 {
 		server.socketFolder = lines[4]
@@ -51,14 +56,22 @@ func readPostmaster(data string) (server postmaster, ok bool, err error) {
 // supervisor died too. The caller holds the folder's lock, so no other portal
 // needs that server.
 func (f *folder) settleFormer(ctx context.Context) error {
-	for {
-		former, ok, err := readPostmaster(f.data())
-		if err != nil || !ok {
+	for began := time.Now(); ; {
+		former, exists, err := readPostmaster(f.data())
+		if err != nil || !exists {
 			return err
 		}
-		running, err := serves(ctx, former.pid, f.data())
-		if err != nil {
-			return err
+		if former.pid == 0 && time.Since(began) < emptyLimit {
+			if err := pause(ctx, pollPause); err != nil {
+				return fmt.Errorf("wait for the server of a former run: %w", err)
+			}
+			continue
+		}
+		running := false
+		if former.pid != 0 {
+			if running, err = serves(ctx, former.pid, f.data()); err != nil {
+				return err
+			}
 		}
 		if !running {
 			// A crash left the file. Its process id may meanwhile belong to another

@@ -107,6 +107,15 @@ func (f *folder) start(ctx context.Context, temporary bool) (*Server, error) {
 // errFormer means that a former server was still in the folder.
 var errFormer = errors.New("a former server still uses the data")
 
+// meetsFormer says whether a server ended because of a former one: its portal
+// may have been killed before that server had written anything we could wait for.
+// Source: PostgreSQL, src/backend/utils/init/miscinit.c and port/sysv_shmem.c.
+func meetsFormer(said string) bool {
+	return strings.Contains(said, `lock file "postmaster.pid" already exists`) ||
+		strings.Contains(said, `lock file "postmaster.pid" is empty`) ||
+		strings.Contains(said, "pre-existing shared memory block")
+}
+
 // launch starts the server and waits until it accepts connections.
 func (s *Server) launch(ctx context.Context, programs binaries, log *os.File, temporary bool) error {
 	var err error
@@ -128,16 +137,15 @@ func (s *Server) launch(ctx context.Context, programs binaries, log *os.File, te
 		return err
 	}
 	for {
-		server, ok, err := readPostmaster(s.folder.data())
-		if err == nil && ok && server.pid == s.process.pid && server.ready {
+		server, exists, err := readPostmaster(s.folder.data())
+		if err == nil && exists && server.pid == s.process.pid && server.ready {
 			return nil
 		}
 		select {
 		case <-s.process.exited:
 			said := logTail(log, from)
 			s.process.pipe.Close()
-			if strings.Contains(said, `lock file "postmaster.pid" already exists`) ||
-				strings.Contains(said, "pre-existing shared memory block") {
+			if meetsFormer(said) {
 				return errFormer
 			}
 			return fmt.Errorf("postgres ended at once: %w: %s", s.process.err, said)

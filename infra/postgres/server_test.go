@@ -101,6 +101,7 @@ func TestServer(t *testing.T) {
 		{"folder in use is refused", folderInUseIsRefused},
 		{"folder in use by another process", folderInUseByAnotherProcess},
 		{"stale process id of a live process", staleProcessIDOfALiveProcess},
+		{"empty process id", emptyProcessID},
 		{"is private and durable", serverIsPrivateAndDurable},
 		{"cannot start and says why", serverThatCannotStartSaysWhy}, // leaves it broken
 	} {
@@ -125,10 +126,17 @@ func serverStopsAndStartsAgain(t *testing.T, dir string) {
 		t.Error("the server's process outlives Stop")
 	}
 
-	began := time.Now()
-	_, db = mustStart(t, dir)
-	if took := time.Since(began); took > 1500*time.Millisecond {
-		t.Errorf("the second start took %s, want at most 1.5 s", took)
+	fastest := time.Hour // of three, since the machine may be busy with other things
+	for range 3 {
+		if err := server.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		server, db = mustStart(t, dir)
+		fastest = min(fastest, time.Since(began))
+	}
+	if fastest > 1500*time.Millisecond {
+		t.Errorf("starting again took %s, want at most 1.5 s", fastest)
 	}
 	wantKept(t, db)
 }
@@ -251,6 +259,37 @@ func folderInUseIsRefused(t *testing.T, dir string) {
 	}
 }
 
+// A portal killed while it starts a program leaves the lock with that program
+// until it has begun to run.
+func TestLockOfAKilledHolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	lock, err := lockFile(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := exec.Command("true")
+	if err := ended.Run(); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(lock.Truncate(0), writeAt(lock, fmt.Sprintln(ended.Process.Pid))); err != nil {
+		t.Fatal(err)
+	}
+	begun := exec.Command("sleep", "0.3")
+	begun.ExtraFiles = []*os.File{lock}
+	if err := begun.Start(); err != nil {
+		t.Fatal(err)
+	}
+	lock.Close()
+	again, err := lockFile(context.Background(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again.Close()
+	if err := begun.Wait(); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // After a reboot the process id in a stale file may belong to any process, even
 // to another server of the same user.
 func staleProcessIDOfALiveProcess(t *testing.T, dir string) {
@@ -285,6 +324,21 @@ func staleProcessIDOfALiveProcess(t *testing.T, dir string) {
 		t.Error("the other server was stopped")
 	default:
 	}
+}
+
+func emptyProcessID(t *testing.T, dir string) {
+	server, db := mustStart(t, dir)
+	write(t, db)
+	if err := server.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	// As after a power cut between creating the file and writing it.
+	path := filepath.Join(dir, "data", "postmaster.pid")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, db = mustStart(t, dir)
+	wantKept(t, db)
 }
 
 func TestDeepFolderGetsAShortSocket(t *testing.T) {
