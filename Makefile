@@ -25,7 +25,7 @@ race: deps ## The tests once more with the race detector
 	$(GO) test -race -timeout 30m ./...
 
 bench: deps ## Measure speed and memory as ratios within one run
-	$(GO) run ./cmd/internal/bench
+	@scripts/bench
 
 fuzz: ## Fuzz every parser for ten seconds each
 	@scripts/fuzz 10s

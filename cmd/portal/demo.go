@@ -141,6 +141,9 @@ func playOnce(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 	err = scene.run(ctx)
 	if err == nil {
 		fmt.Fprintln(stdout, "Every step held.")
+		if size := residentMemory(); size != "" {
+			fmt.Fprintf(stdout, "Resident memory of the portal, without PostgreSQL: %s\n", size)
+		}
 	}
 	stop()
 	return errors.Join(err, <-ended, p.close())

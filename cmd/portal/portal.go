@@ -50,6 +50,7 @@ const (
 	headerBytesMax  = 64 << 10
 	warmStreamsMax  = 10_000
 	tasksEvery      = time.Second
+	sweepEvery      = time.Hour
 	shutdownLimit   = 10 * time.Second
 )
 
@@ -173,6 +174,7 @@ func (p *portal) run(ctx context.Context) error {
 			stop(fmt.Errorf("run process manager: %w", err))
 		}
 	})
+	running.Go(func() { p.sweep(ctx) })
 	running.Go(func() {
 		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
 			stop(fmt.Errorf("serve: %w", err))
@@ -213,6 +215,20 @@ func (p *portal) workOff(ctx context.Context) {
 	for ticker := time.Tick(tasksEvery); ; {
 		if _, err := p.fulfilment.WorkOff(ctx); err != nil && ctx.Err() == nil {
 			p.logger.Error("work off due tasks", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker:
+		}
+	}
+}
+
+// sweep clears ended sessions and used links out of the vault, now and every hour.
+func (p *portal) sweep(ctx context.Context) {
+	for ticker := time.Tick(sweepEvery); ; {
+		if _, err := p.base.Vault.Sweep(ctx); err != nil && ctx.Err() == nil {
+			p.logger.Error("sweep the vault", "error", err)
 		}
 		select {
 		case <-ctx.Done():

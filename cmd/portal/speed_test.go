@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"slices"
@@ -57,8 +58,8 @@ func BenchmarkAddToCart(b *testing.B) {
 	for b.Loop() {
 		var ratios, ours, theirs []float64
 		for range speedRepeats {
-			peer := field.measure(b, table.base)
-			portal := field.measure(b, "http://"+p.listener.Addr().String())
+			peer := field.measure(b, table.nextRun, field.known)
+			portal := field.measure(b, func() string { return "http://" + p.listener.Addr().String() }, field.fresh)
 			ratios, ours, theirs = append(ratios, portal/peer), append(ours, portal), append(theirs, peer)
 		}
 		b.ReportMetric(median(ratios), "portal/peer")
@@ -72,15 +73,20 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// field is a crowd of customers with sessions and things to tick; each cart is filled once.
+// field is a crowd of customers with sessions, and things to tick.
 type field struct {
-	tokens chan string
+	tokens []string
+	next   atomic.Int64
 	offers []string
 }
 
+// fresh is a customer whose cart is still empty; known is any.
+func (f *field) fresh() string { return f.tokens[f.next.Add(1)-1] }
+func (f *field) known() string { return f.tokens[rand.IntN(len(f.tokens))] }
+
 func prepareField(b *testing.B, p *portal) *field {
 	b.Helper()
-	f := &field{tokens: make(chan string, 100_000)}
+	f := &field{}
 	importer := newImporter(p.base)
 	file := importFile{}
 	for i := range speedTicks {
@@ -89,7 +95,7 @@ func prepareField(b *testing.B, p *portal) *field {
 		file.Programs = append(file.Programs, program)
 		f.offers = append(f.offers, string(domain.Price{Program: program.Program, Edition: domain.SingleStation, To: "1.0"}.Entry()))
 	}
-	const customers = 8_000
+	const customers = 4_000
 	for i := range customers {
 		file.Customers = append(file.Customers, importCustomer{Code: fmt.Sprintf("S-%d", i), Name: fmt.Sprintf("Spółka %d", i), NIP: "1234563218", Email: "a@b.example", Language: domain.Polish})
 	}
@@ -105,7 +111,7 @@ func prepareField(b *testing.B, p *portal) *field {
 		if err != nil {
 			b.Fatal(err)
 		}
-		f.tokens <- token
+		f.tokens = append(f.tokens, token)
 	}
 	last, err := lastPosition(b.Context(), p.base.Log)
 	if err != nil {
@@ -118,7 +124,7 @@ func prepareField(b *testing.B, p *portal) *field {
 }
 
 // measure lets the users tick for a while and gives requests per second.
-func (f *field) measure(b *testing.B, base string) float64 {
+func (f *field) measure(b *testing.B, base, token func() string) float64 {
 	b.Helper()
 	var done atomic.Int64
 	var users sync.WaitGroup
@@ -126,7 +132,7 @@ func (f *field) measure(b *testing.B, base string) float64 {
 	for range speedUsers {
 		users.Go(func() {
 			for time.Since(began) < speedSlice {
-				s := &shopper{base: base, token: <-f.tokens}
+				s := &shopper{base: base(), token: token(), forgetful: true}
 				for _, offer := range f.offers {
 					if err := s.addToCart(b.Context(), offer); err != nil {
 						b.Error(err)
@@ -144,6 +150,7 @@ func (f *field) measure(b *testing.B, base string) float64 {
 // tablePeer is the events table in Postgres behind the same router and the same login.
 type tablePeer struct {
 	base   string
+	runs   atomic.Int64
 	vault  handlers.Sessions
 	db     *sqlx.DB
 	load   *sqlx.Stmt
@@ -169,7 +176,7 @@ func newTablePeer(b *testing.B, p *portal) *tablePeer {
 		b.Fatal(err)
 	}
 	router := mux.NewRouter()
-	router.HandleFunc("/api/cart/items", peer.addToCart).Methods(http.MethodPost)
+	router.HandleFunc("/{run}/api/cart/items", peer.addToCart).Methods(http.MethodPost)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -180,6 +187,9 @@ func newTablePeer(b *testing.B, p *portal) *tablePeer {
 	peer.base = "http://" + listener.Addr().String()
 	return peer
 }
+
+// nextRun is an address under which every cart is still empty.
+func (t *tablePeer) nextRun() string { return fmt.Sprintf("%s/%d", t.base, t.runs.Add(1)) }
 
 func (t *tablePeer) addToCart(w http.ResponseWriter, r *http.Request) {
 	position, err := t.add(r)
@@ -202,7 +212,7 @@ func (t *tablePeer) add(r *http.Request) (position int64, err error) {
 	if err := json.NewDecoder(r.Body).Decode(&wanted); err != nil {
 		return 0, err
 	}
-	stream := domain.CartStream(account.Customer)
+	stream := domain.CartStream(account.Customer) + "-" + mux.Vars(r)["run"]
 	rows, err := t.load.QueryContext(r.Context(), stream)
 	if err != nil {
 		return 0, err
