@@ -318,8 +318,13 @@ func TestPoison(t *testing.T) {
 			stopped := map[string]bool{}
 			for range poison.views {
 				var stop *StoppedError
-				if err := <-ended; !errors.As(err, &stop) {
-					t.Fatalf("ended with %v", err)
+				select {
+				case err := <-ended:
+					if !errors.As(err, &stop) {
+						t.Fatalf("ended with %v", err)
+					}
+				case <-time.After(20 * time.Second):
+					t.Fatalf("of %d views only %v stopped", len(poison.views), stopped)
 				}
 				stopped[stop.View] = true
 				if stop.Position != at || stop.Stream != poison.stream || strings.Contains(stop.Error(), "Tajny") {

@@ -393,6 +393,7 @@ func TestTheNewestFileOfALicenceCounts(t *testing.T) {
 		order := w.submit(alfa, submission)
 		w.book(domain.TransferID(submission), order, w.order(order).Total.Gross)
 		w.fulfil(order)
+		w.settle()
 		return order
 	}
 	older := deliver("l-alfa-2:magazyn-single-2.0-3.0", "s-1", 0)
