@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/lib/pq"
+
 	"netrom.pl/portal/domain"
 )
 
@@ -133,7 +135,8 @@ func (t *Tables) Clients(ctx context.Context, distributor domain.CustomerID) ([]
 // clientNames finds the names of those for whom lines were ordered.
 func (t *Tables) clientNames(ctx context.Context, lines []domain.Line) (map[domain.CustomerID]string, error) {
 	var rows []struct{ Kind, ID, Name string }
-	err := t.names.SelectContext(ctx, &rows, column(lines, func(l domain.Line) string { return string(l.Client) }), column(lines[:0], func(domain.Line) string { return "" }))
+	clients := column(lines, func(l domain.Line) string { return string(l.Client) })
+	err := t.names.SelectContext(ctx, &rows, clients, pq.Array([]string{}))
 	if err != nil {
 		return nil, fmt.Errorf("find names: %w", err)
 	}
