@@ -54,8 +54,7 @@ func (c *call) reasonOf(refusal *domain.Refusal) *reason {
 	if refusal == nil {
 		return nil
 	}
-	told := discreet(*refusal)
-	return &reason{Code: told.Code, Message: c.sentence(told)}
+	return &reason{Code: refusal.Code, Message: c.sentence(*refusal)}
 }
 
 func (c *call) offersOf(rows []projections.Offer, ticked additions) []offer {

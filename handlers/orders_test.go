@@ -270,6 +270,18 @@ func TestRacingCarts(t *testing.T) {
 	}
 }
 
+// TestClientThatLeft is told to the distributor who has its update in the cart.
+func TestClientThatLeft(t *testing.T) {
+	w := newWorld(t)
+	v := w.program("dystr")
+	v.call("POST", "/api/cart/items", map[string]any{"offers": []string{updateJagna}}, http.StatusOK, nil)
+	do(w, domain.RemoveDistributor{Customer: jagna})
+	refused := v.refused("POST", "/api/orders", nil, http.StatusConflict, domain.CartChanged, "Idempotency-Key", "x")
+	if refused.Cart == nil || len(refused.Cart.Items) != 0 || len(refused.Cart.Notices) != 1 || refused.Cart.Notices[0].Reason.Code != domain.NotYourClient {
+		t.Errorf("the changed cart is %+v", refused.Cart)
+	}
+}
+
 func TestSubmissionsThatAreNone(t *testing.T) {
 	w := newWorld(t)
 	v, browser := w.program("kowal"), w.browser("kowal")

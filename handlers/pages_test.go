@@ -71,8 +71,11 @@ func TestPagesAreWellFormed(t *testing.T) {
 	if seen < 40 {
 		t.Errorf("the hostile name was shown %d times: the pages are too empty for this test", seen)
 	}
+	do(w, domain.SetPrice{Price: domain.Price{Program: "magazyn", Edition: domain.SingleStation, To: "3.0", Net: 99900, VATRate: 23}})
+	changed := distributor.post("/orders", "submission", "y", "version", "0")
+	changed.wants(t, "Jagna&#34; onload", "The cart has changed")
 	for _, answer := range []answer{
-		distributor.get("/no/such/<script>alert(1)</script>"), distributor.post("/orders/" + hostileName() + "/cancel"),
+		changed, distributor.get("/no/such/<script>alert(1)</script>"), distributor.post("/orders/" + hostileName() + "/cancel"),
 		distributor.post("/login", "user", hostile, "password", hostile, "next", `/"><script>`),
 		distributor.post("/licences/"+string(jagnaOld)+"/activation-email", "email", hostile, "email_again", hostile),
 		distributor.post("/cart/items", "section", hostile, "offer", hostile, "client", hostile),

@@ -113,10 +113,6 @@ func (s *Server) say(w http.ResponseWriter, c *call, answer reply, err error) {
 
 // write sends a reply, or returns an error before anything was sent.
 func (s *Server) write(w http.ResponseWriter, c *call, answer reply) error {
-	if answer.refusal != nil {
-		refusal := discreet(*answer.refusal)
-		answer.refusal = &refusal
-	}
 	s.writeHeaders(w, c, answer)
 	switch {
 	case answer.download != nil:
@@ -199,17 +195,8 @@ func sendFile(w http.ResponseWriter, c *call, file *download) {
 	send(w, file.contentType, http.StatusOK, file.content)
 }
 
-// discreet says of what belongs to others exactly what it says of what does not exist.
-func discreet(refusal domain.Refusal) domain.Refusal {
-	if refusal.Code == domain.NotYourClient {
-		return domain.Refusal{Code: domain.NotFound}
-	}
-	return refusal
-}
-
 // refuse says no: a program gets a problem, a reader a page with a sentence, or the login if only that is missing.
 func (s *Server) refuse(w http.ResponseWriter, c *call, refusal domain.Refusal) {
-	refusal = discreet(refusal)
 	switch refusal.Code {
 	case loginNeeded:
 		if c.route.Door == page {

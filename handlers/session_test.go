@@ -139,6 +139,7 @@ func TestLanguages(t *testing.T) {
 	v.open("/programs").wants(t, "PROGRAMS", "2 programs")
 	v.get("/programs?lang=pl")
 	v.open("/programs").wants(t, "2 programy")
+	w.browser("auditor-1").open("/tasks").wants(t, `lang="en"`, "TASKS")
 	p := w.program("kowal")
 	if got := p.refused("GET", "/api/orders/none", nil, http.StatusNotFound, "not-found", "Accept-Language", "en-GB,en;q=0.9"); got.Title != "Not found" {
 		t.Errorf("in English: %+v", got)

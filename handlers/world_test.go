@@ -253,7 +253,7 @@ func (k *keys) Find(_ context.Context, subject, purpose string) ([]byte, bool, e
 	return key.([]byte), true, nil
 }
 
-// people may log in with their account's id as user name and its "secret-" as password.
+// people may log in with "secret-" and their user name as password. The auditor reads English.
 type people struct {
 	mu       sync.Mutex
 	sessions map[string]Account
@@ -263,8 +263,10 @@ type people struct {
 func accountOf(user string) (Account, bool) {
 	role, _, _ := strings.Cut(user, "-")
 	switch role := Role(role); role {
-	case AccountingRole, AuditorRole, OperatorRole:
+	case AccountingRole, OperatorRole:
 		return Account{ID: "user-" + user, Role: role, Language: domain.Polish}, true
+	case AuditorRole:
+		return Account{ID: "user-" + user, Role: role, Language: domain.English}, true
 	}
 	switch customer := domain.CustomerID(user); customer {
 	case kowal, obcy, dystr, jagna:
