@@ -16,6 +16,10 @@ import (
 	"netrom.pl/portal/domain"
 )
 
+// beginPage begins the transaction of a page. It commits without waiting for the disk: rows and checkpoint are one transaction, so
+// what a crash of Postgres takes away is seen once more, and the disk's time is left to the log.
+const beginPage = `begin; set local synchronous_commit = off`
+
 // Session is the one connection on which a view locks, reads and writes. Whoever loses it loses lock and transaction
 // together, so a former owner cannot write. Statements are prepared once and run inside the transaction that is open.
 // Not for use by several goroutines at once.
@@ -80,7 +84,7 @@ func (s *Session) choose(ctx context.Context, rows any, query string, args ...an
 // waits for itself when one of those finds the connection broken while a sql.Tx holds it.
 func (s *Session) see(ctx context.Context, view View, page []domain.Record, move func(context.Context) error) (err error) {
 	s.failed = nil
-	if _, err := s.conn.ExecContext(ctx, `begin`); err != nil {
+	if _, err := s.conn.ExecContext(ctx, beginPage); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() {
