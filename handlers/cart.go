@@ -71,15 +71,21 @@ func (s *Server) addToCart(c *call) (reply, error) {
 	case err != nil:
 		return reply{}, err
 	}
-	added := []domain.Item{}
+	if c.route.Door == page {
+		return reply{position: outcome.Position, location: fmt.Sprintf("/%s?added=%d", c.section(), len(outcome.Events))}, nil
+	}
+	added := addedView{Items: []cartItem{}}
 	for _, event := range outcome.Events {
 		if e, ok := event.(domain.ItemAddedToCart); ok {
-			added = append(added, e.Item)
+			added.Items = append(added.Items, cartItemOf(projections.CartItem{Item: e.Item, Amounts: e.Item.Amounts()}))
 		}
 	}
-	return reply{position: outcome.Position, location: fmt.Sprintf("/%s?added=%d", c.section(), len(added)), view: struct {
-		Items []domain.Item `json:"items"`
-	}{added}}, nil
+	return reply{position: outcome.Position, view: added}, nil
+}
+
+// addedView tells a program which positions came into the cart, without the names behind their identities.
+type addedView struct {
+	Items []cartItem `json:"items"`
 }
 
 func (s *Server) putInCart(c *call, in additions) (domain.Outcome, error) {
@@ -151,9 +157,9 @@ func (s *Server) removeFromCart(c *call) (reply, error) {
 type cartItem struct {
 	ID          domain.ItemID     `json:"id"`
 	Client      domain.CustomerID `json:"client"`
-	ClientName  string            `json:"client_name"`
+	ClientName  string            `json:"client_name,omitempty"`
 	Program     domain.ProgramID  `json:"program"`
-	ProgramName string            `json:"program_name"`
+	ProgramName string            `json:"program_name,omitempty"`
 	Licence     domain.LicenceID  `json:"licence,omitempty"`
 	Serial      string            `json:"serial,omitempty"`
 	Edition     domain.Edition    `json:"edition"`

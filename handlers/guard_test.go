@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -144,7 +143,7 @@ func TestHeadersStandOnEveryAnswer(t *testing.T) {
 			v.send("POST", "/orders", "text/plain", "x"), v.send("POST", "/orders", "", "", "Sec-Fetch-Site", "cross-site"), v.get("/static/none"))
 	}
 	v := w.browser("kowal")
-	w.people.down = true
+	w.people.trouble = errors.New("the database is gone: canary-secret")
 	broken := []answer{v.get("/programs"), v.get("/api/programs"), v.get("/no/such/page")}
 	broken[1] = v.send("GET", "/api/programs", "", "", "Authorization", "Bearer x")
 	for _, a := range broken {
@@ -152,6 +151,10 @@ func TestHeadersStandOnEveryAnswer(t *testing.T) {
 			t.Errorf("%s with a broken database: %s", a.Request.URL, a.Status)
 		}
 		a.lacks(t, "canary-secret")
+	}
+	w.people.trouble = fmt.Errorf("append: %w", domain.ErrConflict)
+	if a := v.get("/programs"); a.StatusCode != http.StatusConflict {
+		t.Errorf("a contended stream: %s", a.Status)
 	}
 	for _, a := range append(answers, broken...) {
 		policy := a.Header.Get("Content-Security-Policy")
@@ -318,7 +321,6 @@ func TestLogSaysNothingAboutAnybody(t *testing.T) {
 
 // TestPanicIsAnswered says the request's id and nothing else.
 func TestPanicIsAnswered(t *testing.T) {
-	var log bytes.Buffer
 	w := newWorld(t, func(o *Options) { o.Ready = func(context.Context) error { panic("canary") } })
 	a := w.anybody().get("/health/ready")
 	var p problemAnswer
@@ -326,11 +328,11 @@ func TestPanicIsAnswered(t *testing.T) {
 		t.Errorf("%s %s", a.Status, a.text)
 	}
 	a.lacks(t, "canary")
-	log.Write(w.logged.Bytes())
-	if !strings.Contains(log.String(), "canary") {
+	log := w.logged.String()
+	if !strings.Contains(log, "canary") {
 		t.Error("the panic is not in the log")
 	}
-	if id := strings.Fields(p.Detail); !strings.Contains(log.String(), strings.TrimSuffix(id[len(id)-1], ".")) {
+	if id := strings.Fields(p.Detail); !strings.Contains(log, strings.TrimSuffix(id[len(id)-1], ".")) {
 		t.Errorf("%q names no request of the log", p.Detail)
 	}
 }

@@ -94,7 +94,7 @@ func TestBuyingThroughTheAPI(t *testing.T) {
 		Items []struct{ ID, Licence string }
 	}
 	v.call("POST", "/api/cart/items", map[string]any{"offers": []string{updateKowal, multiKowal}, "stations": map[string]int{multiKowal: 3}}, http.StatusOK, &added)
-	if len(added.Items) != 2 {
+	if len(added.Items) != 2 || added.Items[0].Licence != string(kowalOld) {
 		t.Fatalf("added %+v", added)
 	}
 	var cart cartView

@@ -213,7 +213,7 @@ func (s *Server) refuse(w http.ResponseWriter, c *call, refusal domain.Refusal) 
 	}
 	var err error
 	if c.route.Door == page {
-		err = s.writePage(w, c, reply{page: "refused", view: refusedView{Code: refusal.Code}, refusal: &refusal})
+		err = s.writePage(w, c, reply{page: "refused", refusal: &refusal})
 	} else {
 		err = writeProblem(w, c, refusal, "", nil)
 	}
@@ -231,10 +231,7 @@ func loginFor(c *call) string {
 	return "/login"
 }
 
-// refusedView is an error page: its heading goes by what kind of no it is.
-type refusedView struct{ Code string }
-
-// headings of refusals that are no conflict
+// headingOf an error page goes by what kind of no it is.
 func headingOf(refusal domain.Refusal) string {
 	switch statusOf(refusal) {
 	case http.StatusNotFound:

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -51,7 +50,7 @@ type world struct {
 	server *Server
 	site   *httptest.Server
 	people *people
-	logged *bytes.Buffer
+	logged *lines
 	last   atomic.Uint64 // position of the last event that was arranged
 	ids    atomic.Uint64
 }
@@ -59,7 +58,7 @@ type world struct {
 func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
-	w := &world{t: t, logged: &bytes.Buffer{}}
+	w := &world{t: t, logged: &lines{}}
 	log, err := node.Start(ctx, node.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -91,7 +90,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 		Vendor: Vendor{Name: "NetRom", Email: "poczta@netrom.pl", Terms: terms},
 		Now:    func() time.Time { return time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC) },
 		NewID:  func() string { return w.newID() },
-		Logger: slog.New(slog.NewJSONHandler(&locked{to: w.logged}, nil)),
+		Logger: slog.New(slog.NewJSONHandler(w.logged, nil)),
 	}
 	for _, c := range change {
 		c(&o)
@@ -257,7 +256,7 @@ func (k *keys) Find(_ context.Context, subject, purpose string) ([]byte, bool, e
 type people struct {
 	mu       sync.Mutex
 	sessions map[string]Account
-	down     bool
+	trouble  error // of the database
 }
 
 func accountOf(user string) (Account, bool) {
@@ -303,8 +302,8 @@ func (p *people) StartSession(_ context.Context, account Account) (string, error
 func (p *people) Session(_ context.Context, token string) (Account, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.down {
-		return Account{}, errors.New("the database is gone: canary-secret")
+	if p.trouble != nil {
+		return Account{}, p.trouble
 	}
 	account, ok := p.sessions[token]
 	if !ok {
@@ -320,15 +319,22 @@ func (p *people) EndSession(_ context.Context, token string) error {
 	return nil
 }
 
-type locked struct {
-	mu sync.Mutex
-	to io.Writer
+// lines are what the portal has logged so far.
+type lines struct {
+	mu   sync.Mutex
+	text bytes.Buffer
 }
 
-func (l *locked) Write(b []byte) (int, error) {
+func (l *lines) Write(b []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.to.Write(b)
+	return l.text.Write(b)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
 }
 
 // visitor is somebody with a browser, or a program with a token.
