@@ -162,6 +162,11 @@ func TestNewOffer(t *testing.T) {
 	if offer, ok := magazynWith(PriceWithdrawn{Program: "magazyn", Entry: newMagazyn.Entry()}).NewOffer(); !ok || offer != oldNewMagazyn {
 		t.Errorf("after the highest was withdrawn, offered is %+v", offer)
 	}
+	tenth := newMagazyn
+	tenth.To = "10.0"
+	if offer, ok := magazynWith(VersionReleased{"magazyn", SingleStation, "10.0"}, PriceSet{tenth}).NewOffer(); !ok || offer != tenth {
+		t.Errorf("after 10.0 was released, offered is %+v", offer)
+	}
 	if offer, ok := fold[Program](magazynListed[:5]).NewOffer(); ok {
 		t.Errorf("without prices, offered is %+v", offer)
 	}
