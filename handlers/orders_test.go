@@ -90,11 +90,9 @@ func TestBuyingThroughTheAPI(t *testing.T) {
 	v := w.program("kowal")
 	v.refused("POST", "/api/orders", nil, http.StatusBadRequest, submissionMissing)
 	v.refused("POST", "/api/orders", nil, http.StatusConflict, domain.CartEmpty, "Idempotency-Key", "one")
-	var added struct {
-		Items []struct{ ID, Licence string }
-	}
+	var added struct{ Items []cartItem }
 	v.call("POST", "/api/cart/items", map[string]any{"offers": []string{updateKowal, multiKowal}, "stations": map[string]int{multiKowal: 3}}, http.StatusOK, &added)
-	if len(added.Items) != 2 || added.Items[0].Licence != string(kowalOld) {
+	if len(added.Items) != 2 || added.Items[0].Licence != kowalOld || added.Items[1].Net != 3*18901 || added.Items[1].UnitNet != 18901 {
 		t.Fatalf("added %+v", added)
 	}
 	var cart cartView
@@ -102,8 +100,8 @@ func TestBuyingThroughTheAPI(t *testing.T) {
 	if len(cart.Items) != 2 || cart.Items[1].Stations != 3 || cart.Items[1].Net != 3*18901 || cart.Items[1].UnitNet != 18901 || cart.Total.Currency != "PLN" {
 		t.Errorf("cart is %+v", cart)
 	}
-	v.call("DELETE", "/api/cart/items/"+added.Items[1].ID, nil, http.StatusNoContent, nil)
-	v.call("DELETE", "/api/cart/items/"+added.Items[1].ID, nil, http.StatusNoContent, nil)
+	v.call("DELETE", "/api/cart/items/"+string(added.Items[1].ID), nil, http.StatusNoContent, nil)
+	v.call("DELETE", "/api/cart/items/"+string(added.Items[1].ID), nil, http.StatusNoContent, nil)
 	v.refused("POST", "/api/orders", map[string]int{"cart_version": cart.Version}, http.StatusConflict, domain.CartChanged, "Idempotency-Key", "one")
 
 	var first, second orderAnswer
