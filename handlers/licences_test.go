@@ -14,13 +14,13 @@ func TestDistributorOrdersForItsClient(t *testing.T) {
 	client, distributor, stranger := w.browser("jagna"), w.browser("dystr"), w.browser("obcy")
 
 	page := client.open("/updates")
-	page.wants(t, "Aktualizacje zamawia dla Państwa dystrybutor: Dystrybutor Północ", "Aktualizację zamawia dystrybutor: Dystrybutor Północ")
+	page.wants(t, "Aktualizacje zamawia dla Państwa dystrybutor, Dystrybutor Północ,", "Aktualizację zamawia dystrybutor, Dystrybutor Północ,")
 	page.lacks(t, `type="checkbox"`, "Zaznaczone pozycje do koszyka")
 	refused := client.post("/cart/items", "section", "updates", "offer", updateJagna)
 	if refused.StatusCode != http.StatusConflict {
 		t.Errorf("the client orders itself: %s", refused.Status)
 	}
-	refused.wants(t, "Aktualizację zamawia dystrybutor: Dystrybutor Północ. Prosimy się z nim skontaktować.")
+	refused.wants(t, "Aktualizację zamawia dystrybutor, Dystrybutor Północ, i z nim prosimy się skontaktować.")
 	p := w.program("jagna").refused("POST", "/api/cart/items", map[string]any{"offers": []string{updateJagna}}, http.StatusConflict, domain.OrderedByDistributor)
 	if !strings.Contains(p.Detail, "Dystrybutor Północ") {
 		t.Errorf("the refusal is %+v", p)
