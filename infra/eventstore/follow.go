@@ -25,16 +25,35 @@ const (
 )
 
 // Follow is [domain.Log.Follow]. It returns the context's error when that ends, and see's error as it is. An event
-// that cannot be read ends it too, after the records before it were handed over.
+// that cannot be read ends it too, after the records before it were handed over. Pages are shared with other followers
+// and must not be changed.
 func (s *Store) Follow(ctx context.Context, after domain.Position, see func(page []domain.Record) error) error {
 	ctx, cancel := s.open(ctx)
 	defer cancel()
 	t := tries{store: s, what: fmt.Sprintf("follow the log after %d", after)}
-	for {
-		err := s.followOnce(ctx, &after, &t, see)
+	for live := false; ; {
+		var err error
+		if turn, ok := s.join(after, live); ok {
+			err = turn.hand(ctx, &after, see)
+			s.part(turn)
+		} else {
+			err = s.followOnce(ctx, &after, &t, see, func(end bool) bool {
+				live = live || end
+				return s.mayJoin(after, live)
+			})
+		}
 		var stopped stoppedBySee
-		if errors.As(err, &stopped) {
+		var over turnOver
+		switch {
+		case errors.As(err, &stopped):
 			return stopped.error
+		case errors.As(err, &over):
+			return over.error
+		case errors.Is(err, errBehind):
+			live = false
+			continue
+		case errors.Is(err, errCaughtUp):
+			continue
 		}
 		if err := t.again(ctx, err); err != nil {
 			return err
@@ -45,15 +64,21 @@ func (s *Store) Follow(ctx context.Context, after domain.Position, see func(page
 // stoppedBySee carries the error with which the caller of Follow wants to stop.
 type stoppedBySee struct{ error }
 
-// arrival is what a subscription brings: an event, a position up to which nothing else is wanted, or its end.
+// errCaughtUp says that a follower has come to where the shared tail can take it over.
+var errCaughtUp = errors.New("caught up with the tail")
+
+// arrival is what a subscription brings: an event, a position up to which nothing else is wanted, the end of what the
+// log has so far, or its own end.
 type arrival struct {
 	event      *esdb.RecordedEvent
 	checkpoint domain.Position
+	end        bool
 	err        error
 }
 
-// followOnce follows until the subscription breaks; after moves with what was handed over.
-func (s *Store) followOnce(ctx context.Context, after *domain.Position, t *tries, see func([]domain.Record) error) error {
+// followOnce follows until the subscription breaks or leave, asked after each page, wants to; end tells it that the
+// page has come to the end of the log. after moves with what was handed over.
+func (s *Store) followOnce(ctx context.Context, after *domain.Position, t *tries, see func([]domain.Record) error, leave func(end bool) bool) error {
 	client, err := s.clients.take(ctx)
 	if err != nil {
 		return err
@@ -69,14 +94,14 @@ func (s *Store) followOnce(ctx context.Context, after *domain.Position, t *tries
 		return err
 	}
 	arrivals, received := make(chan arrival, PageMax), make(chan struct{})
-	leaving, leave := context.WithCancel(ctx)
+	leaving, cancel := context.WithCancel(ctx)
 	since := time.Now()
 	go func() {
 		defer close(received)
 		receive(leaving, subscription, arrivals)
 	}()
 	defer func() {
-		leave()
+		cancel()
 		subscription.Close()
 		<-received
 		s.clients.giveBack(client, false)
@@ -85,7 +110,7 @@ func (s *Store) followOnce(ctx context.Context, after *domain.Position, t *tries
 		}
 	}()
 	for {
-		page, at, err := s.page(ctx, arrivals)
+		page, at, end, err := s.page(ctx, arrivals)
 		if len(page) > 0 {
 			if err := see(page); err != nil {
 				return stoppedBySee{err}
@@ -94,6 +119,9 @@ func (s *Store) followOnce(ctx context.Context, after *domain.Position, t *tries
 		*after = max(*after, at)
 		if err != nil {
 			return err
+		}
+		if leave(end) {
+			return errCaughtUp
 		}
 	}
 }
@@ -108,6 +136,8 @@ func receive(ctx context.Context, subscription *esdb.Subscription, arrivals chan
 		case came.CheckPointReached != nil && came.CheckPointReached.Commit != math.MaxUint64:
 			// Some servers send the largest number when they have considered nothing yet.
 			a.checkpoint = domain.Position(came.CheckPointReached.Commit)
+		case came.CaughtUp != nil:
+			a.end = true
 		case came.SubscriptionDropped != nil:
 			a.err = fmt.Errorf("the subscription ended: %w", came.SubscriptionDropped.Error)
 		default:
@@ -125,34 +155,34 @@ func receive(ctx context.Context, subscription *esdb.Subscription, arrivals chan
 }
 
 // page waits for something to arrive and takes what else is there. It answers the records, the position that they and
-// the checkpoints lead to, and why nothing more will come, if so.
-func (s *Store) page(ctx context.Context, arrivals <-chan arrival) (page []domain.Record, at domain.Position, err error) {
+// the checkpoints lead to, whether that was the end of the log, and why nothing more will come, if so.
+func (s *Store) page(ctx context.Context, arrivals <-chan arrival) (page []domain.Record, at domain.Position, end bool, err error) {
 	var a arrival
 	select {
 	case a = <-arrivals:
 	case <-ctx.Done():
-		return nil, 0, context.Cause(ctx)
+		return nil, 0, false, context.Cause(ctx)
 	}
 	for {
 		switch {
 		case a.err != nil:
-			return page, at, a.err
+			return page, at, end, a.err
 		case a.event == nil:
-			at = max(at, a.checkpoint)
+			at, end = max(at, a.checkpoint), end || a.end
 		default:
 			record, err := s.codec.decode(ctx, a.event)
 			if err != nil {
-				return page, at, err
+				return page, at, end, err
 			}
 			page, at = append(page, record), max(at, record.Position)
 		}
 		if len(page) == PageMax {
-			return page, at, nil
+			return page, at, end, nil
 		}
 		select {
 		case a = <-arrivals:
 		default:
-			return page, at, nil
+			return page, at, end, nil
 		}
 	}
 }

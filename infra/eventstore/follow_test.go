@@ -45,7 +45,7 @@ func TestPage(t *testing.T) {
 			for _, a := range test.arrivals {
 				arrivals <- a
 			}
-			page, at, err := s.page(t.Context(), arrivals)
+			page, at, _, err := s.page(t.Context(), arrivals)
 			var positions []domain.Position
 			for _, record := range page {
 				positions = append(positions, record.Position)
@@ -57,7 +57,7 @@ func TestPage(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := s.page(ended, make(chan arrival)); !errors.Is(err, context.Canceled) {
+	if _, _, _, err := s.page(ended, make(chan arrival)); !errors.Is(err, context.Canceled) {
 		t.Errorf("under an ended context: %v", err)
 	}
 }

@@ -41,6 +41,7 @@ type Options struct {
 type Store struct {
 	clients *clients
 	codec   codec
+	tail    tail
 	logger  *slog.Logger
 	ctx     context.Context
 	stop    context.CancelCauseFunc
