@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,7 +32,7 @@ type Fulfilment struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 
-	streams sync.Map // name -> *sync.Mutex: one pair of hands at a time on each stream
+	turns turns // one pair of hands at a time on each stream
 }
 
 // ActivationFacts is what a signed activation file says. Source: R14.
@@ -74,8 +73,12 @@ const (
 	handsMax = 4
 )
 
-// WorkOff does every task that is due and tells how many there were. A task that fails is recorded with its next try
-// and holds up nobody else; the error is about things without which no task can be done.
+// brokeReason is all that the log says of a failure that is not about a letter.
+const brokeReason = "something broke; the log of the portal says what"
+
+// WorkOff does every task that is due and tells how many streams owe one. A task that fails is recorded with its next
+// try, and neither that nor a stream that cannot be worked on at all holds up another one; the error names all of those.
+// A stream on which somebody works already is left to them.
 func (f *Fulfilment) WorkOff(ctx context.Context) (int, error) {
 	rows, err := f.Due(ctx, f.Now(), tasksMax)
 	if err != nil {
@@ -88,12 +91,24 @@ func (f *Fulfilment) WorkOff(ctx context.Context) (int, error) {
 			streams[row.Stream+string(row.Order)] = row
 		}
 	}
-	group, ctx := errgroup.WithContext(ctx)
+	var group errgroup.Group
 	group.SetLimit(handsMax)
+	broken := make(chan error, len(streams))
 	for _, row := range streams {
-		group.Go(func() error { return f.finish(ctx, row) })
+		group.Go(func() error {
+			if leave, ok := f.turns.try(row.Stream); ok {
+				defer leave()
+				broken <- f.finish(ctx, row)
+			}
+			return nil
+		})
 	}
-	return len(streams), group.Wait()
+	err = group.Wait()
+	close(broken)
+	for failed := range broken {
+		err = errors.Join(err, failed)
+	}
+	return len(streams), err
 }
 
 // finish does what one row of the task list asks for.
@@ -111,6 +126,7 @@ func (f *Fulfilment) finish(ctx context.Context, row projections.TaskRow) error 
 
 // React does at once what an event makes due. It returns an error only if nothing could be recorded; the event should then come again.
 func (f *Fulfilment) React(ctx context.Context, record domain.Record) error {
+	defer f.turns.take(record.Stream)()
 	switch e := record.Event.(type) {
 	case domain.OrderSubmitted:
 		return f.fulfil(ctx, e.Order)
@@ -124,12 +140,6 @@ func (f *Fulfilment) React(ctx context.Context, record domain.Record) error {
 		return f.greet(ctx, e.Customer)
 	}
 	return nil
-}
-
-func (f *Fulfilment) enter(stream string) (leave func()) {
-	turn, _ := f.streams.LoadOrStore(stream, &sync.Mutex{})
-	turn.(*sync.Mutex).Lock()
-	return turn.(*sync.Mutex).Unlock
 }
 
 // dossier is everything that the log knows of one order.
@@ -161,7 +171,6 @@ func (d dossier) cause(task domain.Task, step string, at time.Time) domain.Cause
 
 // fulfil does what an order owes, in order. A task that fails is recorded and waits; the tasks behind it go on.
 func (f *Fulfilment) fulfil(ctx context.Context, order domain.OrderID) error {
-	defer f.enter(domain.OrderStream(order))()
 	d, err := f.openDossier(ctx, order)
 	if err != nil {
 		return err
@@ -170,24 +179,31 @@ func (f *Fulfilment) fulfil(ctx context.Context, order domain.OrderID) error {
 		if task.Failure.NextAt.After(f.Now()) {
 			continue
 		}
-		err := f.do(ctx, d, task)
-		var refused Undeliverable
-		switch {
-		case err == nil:
-		case errors.As(err, &refused):
-			f.Logger.Warn("task failed", "order", order, "task", task.ID, "attempt", task.Failure.Attempt+1, "permanent", refused.Permanent())
-			failure := domain.RecordFailure{Order: order, Task: task.ID, Reason: refused.Error(), Permanent: refused.Permanent(), At: f.Now()}
+		if err := f.do(ctx, d, task); err != nil {
+			if ctx.Err() != nil {
+				return fmt.Errorf("do %s of order %s: %w", task.ID, order, err)
+			}
+			f.Logger.Warn("task failed", "order", order, "task", task.ID, "attempt", task.Failure.Attempt+1, "error", err)
+			failure := domain.RecordFailure{Order: order, Task: task.ID, At: f.Now()}
+			failure.Reason, failure.Permanent = reasonOf(err)
 			if _, err := domain.Execute(ctx, f.Log, d.cause(task, "failed", f.Now()), failure); err != nil {
 				return fmt.Errorf("record that %s failed: %w", task.ID, err)
 			}
-		default:
-			return fmt.Errorf("do %s of order %s: %w", task.ID, order, err)
 		}
 		if d, err = f.openDossier(ctx, order); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// reasonOf is what the log may say of an error, and whether another try is pointless.
+func reasonOf(err error) (reason string, permanent bool) {
+	var refused Undeliverable
+	if errors.As(err, &refused) {
+		return refused.Error(), refused.Permanent()
+	}
+	return brokeReason, false
 }
 
 func (f *Fulfilment) do(ctx context.Context, d dossier, task domain.Task) error {
@@ -270,7 +286,7 @@ func (f *Fulfilment) activate(ctx context.Context, d dossier, task domain.Task) 
 }
 
 func (f *Fulfilment) issue(ctx context.Context, d dossier, task domain.Task, line domain.Line, holder domain.Customer) (*domain.ActivationFileIssued, error) {
-	payment := d.completingPayment()
+	_, payment := d.whenPaid()
 	revision, err := f.fileRevision(ctx, line.Licence, d.Order.Order)
 	if err != nil {
 		return nil, err
@@ -290,21 +306,24 @@ func (f *Fulfilment) issue(ctx context.Context, d dossier, task domain.Task, lin
 	}
 	issued := domain.ActivationFileIssued{Order: d.Order.Order, Line: line.Line, Licence: line.Licence, Client: line.Client,
 		Name: signed.Name, File: signed.Bytes, Digest: signed.Digest, Key: signed.Key, Payment: payment.ID}
-	_, err = domain.Execute(ctx, f.Log, d.cause(task, "issue", f.Now()), domain.IssueActivationFile{ActivationFileIssued: issued})
-	return &issued, err
+	outcome, err := domain.Execute(ctx, f.Log, d.cause(task, "issue", f.Now()), domain.IssueActivationFile{ActivationFileIssued: issued})
+	if err != nil || len(outcome.Events) > 0 {
+		return &issued, err
+	}
+	d, err = f.openDossier(ctx, d.Order.Order) // another portal was first, perhaps with a key of its own
+	return d.Files[line.Line].Issued, err
 }
 
-// completingPayment is the record of the payment with which the money covered the gross amount; the zero record before that.
-func (d dossier) completingPayment() domain.Record {
-	var sum domain.Money
+// whenPaid is the order as it was when the money covered its gross amount, and the record of the payment that completed
+// it; the zero record before that. Whatever is said of that moment must not change with what happens later.
+func (d dossier) whenPaid() (order domain.Order, payment domain.Record) {
 	for _, record := range d.records {
-		if payment, ok := record.Event.(domain.PaymentReceived); ok {
-			if sum += payment.Amount; sum >= d.Total.Gross {
-				return record
-			}
+		order.Evolve(record.Event)
+		if _, ok := record.Event.(domain.PaymentReceived); ok && order.Paid() {
+			return order, record
 		}
 	}
-	return domain.Record{}
+	return order, domain.Record{}
 }
 
 // fileRevision counts the versions that a licence was paid for, up to and with this order.
@@ -329,7 +348,6 @@ func (f *Fulfilment) fileRevision(ctx context.Context, licence domain.LicenceID,
 
 // place finishes a submission whose request did not come to its end.
 func (f *Fulfilment) place(ctx context.Context, buyer domain.CustomerID, order domain.OrderID) error {
-	defer f.enter(domain.CartStream(buyer))()
 	cart, err := domain.Load[domain.Cart](ctx, f.Log, domain.CartStream(buyer))
 	if err != nil {
 		return err
@@ -357,11 +375,9 @@ func (f *Fulfilment) book(ctx context.Context, id domain.TransferID) error {
 
 // greet sends user name and one-time link for every login that was granted and not announced yet. Source: R1.
 func (f *Fulfilment) greet(ctx context.Context, id domain.CustomerID) error {
-	stream := domain.CustomerStream(id)
-	defer f.enter(stream)()
 	var customer domain.Customer
 	granted := map[string]domain.Record{} // the newest grant of each account
-	for record, err := range f.Log.Read(ctx, stream, 0) {
+	for record, err := range f.Log.Read(ctx, domain.CustomerStream(id), 0) {
 		if err != nil {
 			return fmt.Errorf("read customer: %w", err)
 		}
@@ -385,6 +401,26 @@ func (f *Fulfilment) greet(ctx context.Context, id domain.CustomerID) error {
 // announce sends the letter of one login and records that it left, or why it did not.
 func (f *Fulfilment) announce(ctx context.Context, customer domain.Customer, login domain.LoginState, grant domain.Record) error {
 	granted := grant.Event.(domain.LoginGranted)
+	record := domain.RecordLoginLetter{Customer: granted.Customer, Account: granted.Account, Link: granted.Link}
+	if err := f.sendLogin(ctx, customer, grant); err != nil {
+		if ctx.Err() != nil {
+			return fmt.Errorf("send login letter: %w", err)
+		}
+		f.Logger.Warn("login letter failed", "customer", granted.Customer, "account", granted.Account, "attempt", login.Failure.Attempt+1, "error", err)
+		reason, permanent := reasonOf(err)
+		failure := login.Failure.After(reason, permanent, f.Now())
+		record.Failure = &failure
+	}
+	by := domain.Cause{Command: domain.NameID("greet", granted.Account, fmt.Sprint(granted.Link), fmt.Sprint(login.Failure.Attempt)),
+		Actor: fulfilmentActor, OnBehalfOf: string(granted.Customer), Correlation: grant.Metadata.Correlation, Causation: grant.ID, At: f.Now()}
+	if _, err := domain.Execute(ctx, f.Log, by, record); err != nil {
+		return fmt.Errorf("record login letter: %w", err)
+	}
+	return nil
+}
+
+func (f *Fulfilment) sendLogin(ctx context.Context, customer domain.Customer, grant domain.Record) error {
+	granted := grant.Event.(domain.LoginGranted)
 	userName, url, err := f.Link(ctx, granted.Account, granted.Link)
 	if err != nil {
 		return fmt.Errorf("make one-time link: %w", err)
@@ -393,19 +429,5 @@ func (f *Fulfilment) announce(ctx context.Context, customer domain.Customer, log
 	if err != nil {
 		return err
 	}
-	record := domain.RecordLoginLetter{Customer: granted.Customer, Account: granted.Account, Link: granted.Link}
-	err = f.Send(ctx, letter)
-	var refused Undeliverable
-	if errors.As(err, &refused) {
-		failure := login.Failure.After(refused.Error(), refused.Permanent(), f.Now())
-		record.Failure = &failure
-	} else if err != nil {
-		return fmt.Errorf("send login letter: %w", err)
-	}
-	by := domain.Cause{Command: domain.NameID("greet", granted.Account, fmt.Sprint(granted.Link), fmt.Sprint(login.Failure.Attempt)),
-		Actor: fulfilmentActor, OnBehalfOf: string(granted.Customer), Correlation: grant.Metadata.Correlation, Causation: grant.ID, At: f.Now()}
-	if _, err := domain.Execute(ctx, f.Log, by, record); err != nil {
-		return fmt.Errorf("record login letter: %w", err)
-	}
-	return nil
+	return f.Send(ctx, letter)
 }

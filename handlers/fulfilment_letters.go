@@ -127,19 +127,23 @@ func confirmationLetter(vendor Vendor, d dossier, buyer domain.Customer) (Letter
 
 // paymentLetter says that the money has arrived and what follows.
 func paymentLetter(vendor Vendor, d dossier, buyer domain.Customer) (Letter, error) {
-	return compose("payment-received", letterID(d, domain.PaymentNoteTask), d.completingPayment().Metadata.At, buyer.Email,
-		letterFacts{Vendor: vendor, Language: buyer.Language, Customer: buyer, Order: d.Order, Overpaid: -d.Open()})
+	order, payment := d.whenPaid()
+	return compose("payment-received", letterID(d, domain.PaymentNoteTask), payment.Metadata.At, buyer.Email,
+		letterFacts{Vendor: vendor, Language: buyer.Language, Customer: buyer, Order: order, Overpaid: -order.Open()})
 }
 
-// activationLetter carries the activation file of one line to the licence's address. Source: R4, R14.
+// activationLetter carries the activation file of one line to the licence's address. To a corrected address goes another
+// letter. Source: R4, R14.
 func activationLetter(vendor Vendor, d dossier, line domain.Line, copy int, issued domain.ActivationFileIssued, holder domain.Customer) (Letter, error) {
-	at := d.completingPayment().Metadata.At
+	_, payment := d.whenPaid()
+	at := payment.Metadata.At
 	for _, record := range d.records {
 		if e, ok := record.Event.(domain.ActivationFileResendRequested); ok && e.Line == line.Line && e.Copy == copy {
 			at = record.Metadata.At
 		}
 	}
-	id := domain.NameID("letter", string(d.Order.Order), string(domain.ActivateTask), fmt.Sprint(line.Line), fmt.Sprint(copy))
+	id := domain.NameID("letter", string(d.Order.Order), string(domain.ActivateTask), fmt.Sprint(line.Line), fmt.Sprint(copy),
+		fmt.Sprint(holder.Corrections[line.Licence]))
 	letter, err := compose("activation-file", id, at, holder.ActivationEmail(line.Licence),
 		letterFacts{Vendor: vendor, Language: holder.Language, Customer: holder, Order: d.Order, Line: line, Serial: line.Licence.Serial(), File: issued})
 	letter.Attachments = []Attachment{{Name: issued.Name, Type: "text/plain; charset=utf-8", Content: issued.File}}
