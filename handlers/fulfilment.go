@@ -367,7 +367,7 @@ func (f *Fulfilment) book(ctx context.Context, id domain.TransferID) error {
 	if err != nil || transfer.State.Match == nil {
 		return err
 	}
-	by := domain.Cause{Command: domain.NameID("book", string(id)), Actor: fulfilmentActor,
+	by := domain.Cause{Command: bookingOf(id), Actor: fulfilmentActor,
 		Correlation: transfer.Last.Metadata.Correlation, Causation: transfer.Last.ID, At: f.Now()}
 	_, err = domain.Execute(ctx, f.Log, by, paymentOf(*transfer.State.Match))
 	return err

@@ -59,9 +59,14 @@ func book(ctx context.Context, log domain.Log, by domain.Cause, registers *regis
 	if booking.Match == nil {
 		return booking, nil
 	}
+	by.Command = bookingOf(received.Transfer)
 	_, err = domain.Execute(ctx, log, by, paymentOf(*booking.Match))
 	return booking, err
 }
+
+// bookingOf is the command identity of booking a transfer: one order may get several in one import, and whoever books
+// one, now or after a crash, writes the same event.
+func bookingOf(id domain.TransferID) string { return domain.NameID("book", string(id)) }
 
 func paymentOf(match domain.TransferMatched) domain.RecordPayment {
 	return domain.RecordPayment{Order: match.Order, Transfer: match.Transfer, Amount: match.Amount, ValueOn: match.ValueOn}

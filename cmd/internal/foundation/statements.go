@@ -39,7 +39,7 @@ func BookStatement(ctx context.Context, log domain.Log, by domain.Cause, s bank.
 }
 
 func comesIn(s bank.Statement, entry bank.Entry) bool {
-	return entry.Mark == bank.Credit && s.Currency == "PLN"
+	return entry.Mark == bank.Credit && s.Currency == "PLN" && entry.AmountGrosz > 0
 }
 
 // Left is an entry of a statement that is not booked on orders.
@@ -48,7 +48,7 @@ type Left struct {
 	Why  string
 }
 
-// LeftOut lists the entries that no order can be paid with: outgoing money, reversals, foreign currency.
+// LeftOut lists the entries that no order can be paid with: outgoing money, reversals, foreign currency, nothing at all.
 func LeftOut(s bank.Statement) []Left {
 	var left []Left
 	for _, entry := range s.Entries {
@@ -59,6 +59,8 @@ func LeftOut(s bank.Statement) []Left {
 		switch {
 		case s.Currency != "PLN":
 			why = "in " + s.Currency + "; orders are paid in PLN"
+		case entry.Mark == bank.Credit:
+			why = "moves no money"
 		case entry.Mark != bank.Debit:
 			why = "a reversal (" + string(entry.Mark) + "): check by hand which booking it takes back"
 		}
