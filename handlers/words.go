@@ -76,12 +76,19 @@ func (c *call) say(id string, facts ...any) string {
 }
 
 // sentence is a refusal in the reader's language.
-func (c *call) sentence(refusal domain.Refusal) string {
+func (c *call) sentence(refusal domain.Refusal) string { return Sentence(refusal, c.language) }
+
+// Sentence is a refusal in one of the portal's languages. Programs say it on the command line.
+func Sentence(refusal domain.Refusal, l domain.Language) string {
 	var facts []any
 	for name, value := range refusal.Facts {
 		facts = append(facts, strings.ReplaceAll(name, "-", "_"), value)
 	}
-	return c.say("refusal."+refusal.Code, facts...)
+	text, err := spoken[l].text("refusal."+refusal.Code, facts...)
+	if err != nil {
+		panic(err) // every refusal has its words; a test counts them
+	}
+	return text
 }
 
 // languageCookie is what a browser keeps of the reader's choice.

@@ -25,10 +25,14 @@ func playDemo(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	flags, data := foundation.Flags("portal demo")
 	s.flags(flags)
 	once := flags.Bool("once", false, "play the main job over HTTP, SMTP and a bank's file, print one line per step, and end")
-	if _, err := foundation.Parse(flags, args, "portal demo [-data DIR] [-listen ADDRESS] [-once]", 0, stdout); err != nil {
+	if _, err := foundation.Parse(flags, args, "portal demo [-data DIR] [-listen ADDRESS] [-url URL] [-once]", 0, stdout); err != nil {
 		return err
 	}
-	s.data = *data
+	if s.data = *data; !*once {
+		if err := s.check(); err != nil {
+			return err
+		}
+	}
 	if *once {
 		return playOnce(ctx, s, stdout, stderr)
 	}
@@ -63,7 +67,11 @@ func (p *portal) openDemo(ctx context.Context, stdout io.Writer) error {
 
 func loadDemo(ctx context.Context, importer *importer) error {
 	for _, name := range demoFiles {
-		file, err := readImportFile(demo.Files, name)
+		raw, err := demo.Files.ReadFile(name)
+		if err != nil {
+			return fmt.Errorf("open demo file: %w", err)
+		}
+		file, err := readImportFile(name, raw)
 		if err != nil {
 			return err
 		}
@@ -103,16 +111,15 @@ func demoLogins(demo bool) []handlers.DemoLogin {
 	return logins
 }
 
-// writeDemoVendor says who sells in the demonstration, unless the folder says so already.
-func writeDemoVendor(dir string) error {
+// demoVendor is who sells in the demonstration: an example, unless the folder says it already.
+func demoVendor(dir string) (handlers.Vendor, error) {
 	path := filepath.Join(dir, vendorFile)
-	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		if err := os.WriteFile(path, []byte(vendorExample+"\n"), 0o644); err != nil {
+			return handlers.Vendor{}, fmt.Errorf("write demo vendor: %w", err)
+		}
 	}
-	if err := os.WriteFile(path, []byte(vendorExample+"\n"), 0o644); err != nil {
-		return fmt.Errorf("write demo vendor: %w", err)
-	}
-	return nil
+	return readVendor(dir)
 }
 
 // playOnce starts the portal on a free port with a mail server beside it, plays, and stops everything.

@@ -2,13 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
-	"os"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -18,12 +16,10 @@ import (
 	"netrom.pl/portal/infra/vault"
 )
 
-// importSizeMax bounds an import file, in bytes.
-const importSizeMax = 64 << 20
-
 // importFile is what `portal import` reads: catalogue, customers, or both. Codes are the vendor's own numbers; the
 // identities of customers and licences derive from them, so that importing a file again changes nothing.
 type importFile struct {
+	name      string
 	Programs  []importProgram  `json:"programs"`
 	Customers []importCustomer `json:"customers"`
 }
@@ -77,7 +73,7 @@ func importFiles(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	}
 	var files []importFile
 	for _, name := range names {
-		file, err := readImportFile(os.DirFS("."), name)
+		file, err := openImportFile(name)
 		if err != nil {
 			return err
 		}
@@ -87,53 +83,27 @@ func importFiles(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if err != nil {
 		return err
 	}
-	importer := newImporter(base)
-	for _, file := range files {
-		if err = importer.load(ctx, file); err != nil {
-			break
-		}
+	if err := rehearse(base).loadAll(ctx, files); err != nil {
+		return errors.Join(fmt.Errorf("%w (nothing was imported)", err), base.Close())
 	}
+	importer := newImporter(base)
+	err = importer.loadAll(ctx, files)
 	fmt.Fprintf(stdout, "%d facts recorded, %d were known already.\n", importer.recorded, importer.known)
 	return errors.Join(err, base.Close())
 }
 
-func readImportFile(files fs.FS, name string) (importFile, error) {
-	var file importFile
-	handle, err := openImportFile(files, name)
-	if err != nil {
-		return file, fmt.Errorf("open import file: %w", err)
-	}
-	defer handle.Close()
-	decoder := json.NewDecoder(io.LimitReader(handle, importSizeMax))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&file); err != nil {
-		return file, fmt.Errorf("read import file %s at byte %d: %w", name, decoder.InputOffset(), err)
-	}
-	if decoder.More() {
-		return file, fmt.Errorf("read import file %s: something follows the closing brace at byte %d", name, decoder.InputOffset())
-	}
-	return file, nil
-}
-
-// openImportFile takes paths that fs.FS does not know, such as absolute ones, from the disk itself.
-func openImportFile(files fs.FS, name string) (io.ReadCloser, error) {
-	if fs.ValidPath(name) {
-		return files.Open(name)
-	}
-	return os.Open(name)
-}
-
 // importer turns import files into commands.
 type importer struct {
-	log      domain.Log
-	vault    *vault.Vault
-	run      string // correlation of everything that this run does
-	recorded int
-	known    int
+	log           domain.Log
+	vault         *vault.Vault
+	createAccount func(context.Context, vault.Account) (vault.Account, error)
+	run           string // correlation of everything that this run does
+	recorded      int
+	known         int
 }
 
 func newImporter(base *foundation.Foundation) *importer {
-	return &importer{log: base.Log, vault: base.Vault, run: uuid.NewString()}
+	return &importer{log: base.Log, vault: base.Vault, createAccount: base.Vault.CreateAccount, run: uuid.NewString()}
 }
 
 func (i *importer) cause(names ...string) domain.Cause {
@@ -144,11 +114,20 @@ func (i *importer) cause(names ...string) domain.Cause {
 func importCommand[S any, P domain.State[S]](ctx context.Context, i *importer, command domain.Command[S], names ...string) error {
 	outcome, err := domain.Execute[S, P](ctx, i.log, i.cause(names...), command)
 	if err != nil {
-		return fmt.Errorf("import %v: %w", names, err)
+		return fmt.Errorf("import %s: %w", strings.Join(names, " "), err)
 	}
 	i.recorded += len(outcome.Events)
 	if len(outcome.Events) == 0 {
 		i.known++
+	}
+	return nil
+}
+
+func (i *importer) loadAll(ctx context.Context, files []importFile) error {
+	for _, file := range files {
+		if err := i.load(ctx, file); err != nil {
+			return fmt.Errorf("%s: %w", file.name, err)
+		}
 	}
 	return nil
 }
@@ -167,7 +146,7 @@ func (i *importer) load(ctx context.Context, file importFile) error {
 		for _, price := range program.Prices {
 			net, err := domain.ParseMoney(price.Net)
 			if err != nil {
-				return fmt.Errorf("import price of %s: %w", program.Program, err)
+				return fmt.Errorf("import price %q of program %s, %s, to %s: %w", price.Net, program.Program, price.Edition, price.To, err)
 			}
 			entry := domain.Price{Program: program.Program, Edition: price.Edition, From: price.From, To: price.To, Net: net, VATRate: price.VATRate}
 			if err := importCommand(ctx, i, domain.SetPrice{Price: entry}, "price", string(entry.Entry())); err != nil {

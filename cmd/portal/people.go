@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,7 +80,7 @@ func (p *portal) link(ctx context.Context, id string, serial int) (userName, url
 
 // login gives an imported customer its account; the process manager sends the letter with the one-time link.
 func (i *importer) login(ctx context.Context, customer domain.CustomerID, c importCustomer) error {
-	account, err := i.vault.CreateAccount(ctx, vault.Account{ID: "user-" + domain.NameID("account", c.Code), UserName: c.User,
+	account, err := i.createAccount(ctx, vault.Account{ID: "user-" + domain.NameID("account", c.Code), UserName: c.User,
 		Role: vault.CustomerRole, CustomerID: string(customer), Language: string(c.Language)})
 	if err != nil {
 		return fmt.Errorf("import login of customer %s: %w", c.Code, err)
@@ -122,8 +123,8 @@ func makeAccount(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	flags, data := foundation.Flags("portal account")
 	role := flags.String("role", "", "`ROLE`: accounting, auditor or operator")
 	language := flags.String("language", string(domain.Polish), "`LANGUAGE` of the pages: pl or en")
-	url := flags.String("url", "http://localhost:8080", "`URL` under which people reach the portal")
-	names, err := foundation.Parse(flags, args, "portal account [-data DIR] -role ROLE USER", 1, stdout)
+	url := flags.String("url", "", "`URL` under which people reach the portal (default: that of the running portal, or http://localhost:8080)")
+	names, err := foundation.Parse(flags, args, "portal account [-data DIR] [-url URL] [-language LANGUAGE] -role ROLE USER", 1, stdout)
 	if err != nil {
 		return err
 	}
@@ -135,11 +136,19 @@ func makeAccount(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if l := domain.Language(*language); l != domain.Polish && l != domain.English {
 		return foundation.UsageError{Err: fmt.Errorf("-language %q is neither pl nor en", *language)}
 	}
-	base, err := foundation.Open(ctx, foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn)))
+	if *url != "" {
+		if *url, err = portalURL(*url); err != nil {
+			return err
+		}
+	}
+	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
+	options.Existing = true
+	base, err := foundation.Open(ctx, options)
 	if err != nil {
 		return err
 	}
-	return errors.Join(staffLink(ctx, base.Vault, vault.Account{UserName: names[0], Role: vault.Role(*role), Language: *language}, *url, stdout), base.Close())
+	pages := cmp.Or(*url, base.PortalURL(), "http://localhost:8080")
+	return errors.Join(staffLink(ctx, base.Vault, vault.Account{UserName: names[0], Role: vault.Role(*role), Language: *language}, pages, stdout), base.Close())
 }
 
 func staffLink(ctx context.Context, v *vault.Vault, wanted vault.Account, url string, stdout io.Writer) error {

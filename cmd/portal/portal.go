@@ -64,8 +64,13 @@ func openPortal(ctx context.Context, s settings, logger *slog.Logger) (*portal, 
 }
 
 func (p *portal) open(ctx context.Context, s settings) (err error) {
+	if !s.demo { // before anything is made or started
+		if p.vendor, err = readVendor(s.data); err != nil {
+			return err
+		}
+	}
 	if p.listener, err = net.Listen("tcp", s.listen); err != nil {
-		return fmt.Errorf("listen on %s: %w; is another portal running? Choose another address with -listen", s.listen, err)
+		return cannotListen(s.listen, err)
 	}
 	p.onClose(func() error { return ignoreClosed(p.listener.Close()) })
 	if p.base, err = foundation.Open(ctx, foundation.FromEnvironment(s.data, p.logger)); err != nil {
@@ -76,18 +81,12 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 		return fmt.Errorf("a portal is running on data folder %s already; stop it, or choose another folder with -data", s.data)
 	}
 	if s.demo {
-		if err := writeDemoVendor(s.data); err != nil {
+		if p.vendor, err = demoVendor(s.data); err != nil {
 			return err
 		}
 	}
-	if p.vendor, err = readVendor(s.data); err != nil {
-		return err
-	}
 	if p.vendor.URL = s.url; p.vendor.URL == "" {
 		p.vendor.URL = "http://" + p.listener.Addr().String()
-	}
-	if err := p.base.Log.Ping(ctx); err != nil {
-		return err
 	}
 	p.log = domain.KeepWarm(p.base.Log, warmStreamsMax)
 	if p.views, err = p.base.OpenSchema(ctx, foundation.ViewsSchema); err != nil {
@@ -101,7 +100,7 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 	if err := p.hireProcessManager(s); err != nil {
 		return err
 	}
-	return p.base.Invite()
+	return p.base.Invite(p.vendor.URL)
 }
 
 // hireProcessManager gives the process manager its hands: a key to sign with and a way to send letters.

@@ -36,7 +36,11 @@ func rebuild(ctx context.Context, args []string, stdout, stderr io.Writer) error
 }
 
 func rebuildBeside(ctx context.Context, base *foundation.Foundation, stdout io.Writer) error {
-	views, err := base.SettledViews(ctx, 0)
+	last, err := lastPosition(ctx, base.Log)
+	if err != nil {
+		return err
+	}
+	views, err := base.SettledViews(ctx, last)
 	if err != nil {
 		return err
 	}
@@ -62,7 +66,7 @@ func compareWithRebuild(ctx context.Context, base *foundation.Foundation, live *
 		var differing []string
 		var moved bool
 		tables, differing, moved, err = compareOnce(ctx, base, live, db)
-		err = errors.Join(err, db.Close(), dropRebuilt(ctx, base))
+		err = errors.Join(err, db.Close(), dropRebuilt(context.WithoutCancel(ctx), base))
 		switch {
 		case err != nil:
 			return 0, err

@@ -19,6 +19,9 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	s.data = *data
+	if err := s.check(); err != nil {
+		return err
+	}
 	p, err := openPortal(ctx, s, foundation.Logger(stderr, slog.LevelInfo))
 	if err != nil {
 		return err

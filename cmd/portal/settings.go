@@ -6,10 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/mail"
+	"net/url"
 	"os"
 	"path/filepath"
+	"syscall"
 
+	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/handlers"
 )
@@ -27,6 +31,38 @@ func (s *settings) flags(set *flag.FlagSet) {
 	set.StringVar(&s.listen, "listen", "localhost:8080", "`ADDRESS` to listen on")
 	set.StringVar(&s.url, "url", "", "`URL` under which people reach the portal, for links in letters (default http://ADDRESS)")
 	s.smtp = os.Getenv("SMTP_URL")
+}
+
+// check refuses what cannot be listened on, or would make links that lead nowhere.
+func (s *settings) check() (err error) {
+	host, _, err := net.SplitHostPort(s.listen)
+	if err != nil {
+		return foundation.UsageError{Err: fmt.Errorf("-listen %q is no address such as localhost:8080", s.listen)}
+	}
+	if ip := net.ParseIP(host); s.url == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return foundation.UsageError{Err: fmt.Errorf("-listen %s is for other machines too; say with -url under which URL people reach the portal, for links in letters", s.listen)}
+	}
+	if s.url != "" {
+		s.url, err = portalURL(s.url)
+	}
+	return err
+}
+
+// portalURL reads the URL under which people reach the portal.
+func portalURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+		return "", foundation.UsageError{Err: fmt.Errorf("-url %q is not of the form https://portal.example.com", text)}
+	}
+	return u.Scheme + "://" + u.Host, nil
+}
+
+// cannotListen says what to do about an address that is not to be had.
+func cannotListen(address string, err error) error {
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return fmt.Errorf("%s is in use by another program, perhaps by a running portal; choose another address with -listen (port 0: any free one)", address)
+	}
+	return fmt.Errorf("listen on %s: %w; choose another address with -listen", address, err)
 }
 
 // vendorFile says who sells; it lies in the data folder.

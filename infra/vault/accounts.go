@@ -52,9 +52,9 @@ var (
 	ErrNoAccount = errors.New("no such account")
 )
 
-// prepareUserName brings a user name into the form in which it is stored and
+// UserName brings a user name into the form in which it is stored and
 // compared. Source: RFC 8265, section 3.3 (UsernameCaseMapped).
-func prepareUserName(name string) (string, error) {
+func UserName(name string) (string, error) {
 	if len(name) > userNameLimitBytes {
 		return "", ErrUserName
 	}
@@ -70,7 +70,7 @@ func prepareUserName(name string) (string, error) {
 // again with the same ID, user name, role and customer: the account is returned
 // as it is. The error wraps ErrUserName or ErrUserNameTaken where they apply.
 func (v *Vault) CreateAccount(ctx context.Context, wanted Account) (Account, error) {
-	name, err := prepareUserName(wanted.UserName)
+	name, err := UserName(wanted.UserName)
 	if err != nil {
 		return Account{}, fmt.Errorf("create account: %w", err)
 	}
@@ -134,7 +134,7 @@ func (v *Vault) Account(ctx context.Context, id string) (Account, error) {
 // FindAccount returns the account of that user name, in any case of its letters;
 // the error wraps ErrNoAccount if there is none.
 func (v *Vault) FindAccount(ctx context.Context, userName string) (Account, error) {
-	name, err := prepareUserName(userName)
+	name, err := UserName(userName)
 	if err != nil {
 		return Account{}, fmt.Errorf("read account: %w", ErrNoAccount)
 	}

@@ -30,7 +30,7 @@ func (v *Vault) Authenticate(ctx context.Context, userName, password string) (Ac
 	if len(userName) > userNameLimitBytes || len(password) > passwordLimitBytes {
 		return Account{}, ErrLogin // no account is like that
 	}
-	name, err := prepareUserName(userName)
+	name, err := UserName(userName)
 	if err != nil {
 		name = "" // nobody's
 	}

@@ -8,8 +8,10 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
 )
 
 // UsageError is a mistake on the command line.
@@ -47,8 +49,11 @@ func Parse(set *flag.FlagSet, args []string, synopsis string, arguments int, std
 		}
 		found, args = append(found, set.Arg(0)), set.Args()[1:]
 	}
-	if arguments >= 0 && len(found) != arguments || arguments < 0 && len(found) == 0 {
-		return nil, UsageError{fmt.Errorf("%d arguments do not fit\nUsage: %s (-h lists the flags)", len(found), synopsis)}
+	switch {
+	case len(found) < arguments || arguments < 0 && len(found) == 0:
+		return nil, UsageError{fmt.Errorf("something is missing\nUsage: %s (-h lists the flags)", synopsis)}
+	case arguments >= 0 && len(found) > arguments:
+		return nil, UsageError{fmt.Errorf("%q is more than it was asked for\nUsage: %s (-h lists the flags)", found[arguments], synopsis)}
 	}
 	return found, nil
 }
@@ -78,7 +83,7 @@ func Run(ctx context.Context, program string, commands []Command, args []string,
 	}
 	for _, command := range commands {
 		if command.Name == args[0] {
-			return exitStatus(command.Run(ctx, args[1:], stdout, stderr), program+" "+command.Name, stderr)
+			return exitStatus(ctx, command.Run(ctx, args[1:], stdout, stderr), program+" "+command.Name, stderr)
 		}
 	}
 	if slices.Contains([]string{"-h", "-help", "--help", "help"}, args[0]) {
@@ -97,7 +102,7 @@ const (
 )
 
 // exitStatus says an error in one sentence on stderr and gives the status to exit with: 0, 1 for a failure, 2 for a mistake on the command line.
-func exitStatus(err error, program string, stderr io.Writer) int {
+func exitStatus(ctx context.Context, err error, program string, stderr io.Writer) int {
 	var usage UsageError
 	switch {
 	case err == nil, errors.Is(err, ErrHelp):
@@ -105,12 +110,15 @@ func exitStatus(err error, program string, stderr io.Writer) int {
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "%s: %v\n", program, err)
 		return exitUsage
-	}
-	if no, refused := domain.IsRefusal(err); refused {
-		fmt.Fprintf(stderr, "%s: %v %v\n", program, err, no.Facts)
+	case ctx.Err() != nil && errors.Is(err, context.Canceled):
+		fmt.Fprintf(stderr, "%s: stopped by a signal before it was done (%v)\n", program, err)
 		return exitFailed
 	}
-	fmt.Fprintf(stderr, "%s: %v\n", program, err)
+	text := err.Error()
+	if no, refused := domain.IsRefusal(err); refused {
+		text = strings.Replace(text, no.Error(), handlers.Sentence(no, domain.English), 1)
+	}
+	fmt.Fprintf(stderr, "%s: %s\n", program, text)
 	return exitFailed
 }
 

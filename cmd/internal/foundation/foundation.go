@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -52,6 +53,7 @@ type Foundation struct {
 // places are where a running portal can be reached; kept in the data folder while it runs.
 type places struct {
 	PID      int    `json:"pid"`
+	URL      string `json:"url"` // of the portal's pages
 	Log      string `json:"log"`
 	Database string `json:"database"`
 }
@@ -59,6 +61,7 @@ type places struct {
 const (
 	lockFile     = "lock"
 	placesFile   = "running.json"
+	reachLimit   = 10 * time.Second // for the event log to answer
 	lockPatience = 15 * time.Second // for a program that has the folder open for a moment, or a portal that is just starting
 )
 
@@ -72,12 +75,11 @@ func Open(ctx context.Context, o Options) (*Foundation, error) {
 }
 
 func (f *Foundation) open(ctx context.Context, o Options) error {
-	if _, err := os.Stat(o.Dir); o.Existing && errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no data folder %s; name the portal's with -data", o.Dir)
+	if err := o.checkDatabaseURL(); err != nil {
+		return err
 	}
-	// Others may pass through (the database server runs as another user), but what lies inside is closed to them.
-	if err := os.MkdirAll(o.Dir, 0o711); err != nil {
-		return fmt.Errorf("make data folder: %w", err)
+	if err := o.makeDir(); err != nil {
+		return err
 	}
 	where, err := f.settle(ctx, o)
 	if err != nil {
@@ -100,6 +102,37 @@ func (f *Foundation) open(ctx context.Context, o Options) error {
 		return fmt.Errorf("open event log: %w", err)
 	}
 	f.onClose(f.Log.Close)
+	ctx, cancel := context.WithTimeout(ctx, reachLimit)
+	defer cancel()
+	return f.Log.Ping(ctx)
+}
+
+// checkDatabaseURL refuses what is no URL before its text can reach a driver's error message: it may contain a password.
+func (o Options) checkDatabaseURL() error {
+	address, err := url.Parse(o.DatabaseURL)
+	if o.DatabaseURL == "" || err == nil && (address.Scheme == "postgres" || address.Scheme == "postgresql") {
+		return nil
+	}
+	return errDatabaseURL
+}
+
+var errDatabaseURL = errors.New("DATABASE_URL must have the form postgres://user:password@host/database; unset it to use the PostgreSQL of the data folder")
+
+// makeDir makes the data folder, unless it must be there already.
+func (o Options) makeDir() error {
+	info, err := os.Stat(o.Dir)
+	switch {
+	case o.Existing && errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no data folder %s; name the portal's with -data", o.Dir)
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s is a file and no data folder; name a folder with -data", o.Dir)
+	case err == nil:
+		return nil
+	}
+	// Others may pass through (the database server runs as another user), but what lies inside is closed to them.
+	if err := os.MkdirAll(o.Dir, 0o711); err != nil {
+		return fmt.Errorf("make data folder: %w; choose another folder with -data", err)
+	}
 	return nil
 }
 
@@ -133,7 +166,7 @@ func (f *Foundation) settle(ctx context.Context, o Options) (places, error) {
 func takeLock(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("lock data folder: %w", err)
+		return nil, fmt.Errorf("lock data folder: %w; run this as the user to whom the folder belongs, or choose another folder with -data", err)
 	}
 	err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -161,7 +194,7 @@ func (f *Foundation) start(ctx context.Context, o Options) (places, error) {
 	if where.Database == "" && !o.LogOnly {
 		server, err := postgres.Start(ctx, filepath.Join(o.Dir, "postgres"))
 		if err != nil {
-			return where, fmt.Errorf("start postgres: %w", err)
+			return where, err
 		}
 		f.onClose(server.Stop)
 		where.Database = server.URL()
@@ -179,8 +212,10 @@ func socketPath(dir string) string {
 	return absolute
 }
 
-// Invite lets other programs join for as long as this one has the folder open. Only a program that stays should invite.
-func (f *Foundation) Invite() error {
+// Invite lets other programs join for as long as this one has the folder open. Only a program that stays should invite;
+// pages is the URL under which people reach it.
+func (f *Foundation) Invite(pages string) error {
+	f.where.URL = pages
 	raw, err := json.Marshal(f.where)
 	if err != nil {
 		return fmt.Errorf("write down where the portal can be reached: %w", err)
@@ -217,6 +252,9 @@ func (f *Foundation) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// PortalURL is where the pages of the running portal are; empty when none runs.
+func (f *Foundation) PortalURL() string { return f.where.URL }
 
 // DatabaseURL is where the portal's Postgres is; it may contain a password.
 func (f *Foundation) DatabaseURL() string { return f.where.Database }

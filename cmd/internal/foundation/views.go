@@ -24,7 +24,7 @@ func (f *Foundation) OpenSchema(ctx context.Context, schema string) (*sqlx.DB, e
 	}
 	address, err := url.Parse(f.where.Database)
 	if err != nil {
-		return nil, fmt.Errorf("read DATABASE_URL: it must have the form postgres://user:password@host/database")
+		return nil, errDatabaseURL
 	}
 	query := address.Query()
 	query.Set("search_path", schema)
