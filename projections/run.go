@@ -18,6 +18,8 @@ const (
 	takeOverEvery  = 250 * time.Millisecond // between two tries to become the owner of a view that somebody else owns
 	retryFirst     = 20 * time.Millisecond  // wait after the first passing trouble, doubled each time
 	retryLast      = 3 * time.Second        // longest wait after a passing trouble
+	pageEvery      = 4 * time.Millisecond   // between two small pages: under load their records then share a transaction, alone nobody waits
+	pageLarge      = 100                    // records; a page of so many is followed at once by the next
 	pageTimeMax    = 5 * time.Minute        // for the transaction of one page
 	farewellMax    = 2 * time.Second        // for the last checkpoint when the context has ended
 	recordTriesMax = 3                      // for a record that the view cannot digest
@@ -119,7 +121,14 @@ func (o *owner) run(ctx context.Context) error {
 	following, cancel := context.WithCancel(ctx)
 	defer cancel()
 	o.cancel = cancel
-	err = o.log.Follow(following, o.at.Position, func(page []domain.Record) error { return o.take(following, page) })
+	err = o.log.Follow(following, o.at.Position, func(page []domain.Record) error {
+		began := time.Now()
+		written, err := o.take(following, page)
+		if written && len(page) < pageLarge {
+			sleep(following, pageEvery-time.Since(began))
+		}
+		return err
+	})
 	return o.leave(ctx, err)
 }
 
@@ -200,12 +209,12 @@ func (o *owner) takeOver(ctx context.Context) error {
 	return &StoppedError{View: o.view.Name, Position: o.at.Position, Stream: o.at.Stream, Cause: ErrForeignLog}
 }
 
-// take shows the view what it has not seen yet of a page.
-func (o *owner) take(ctx context.Context, page []domain.Record) error {
+// take shows the view what it has not seen yet of a page, and tells whether that took a transaction.
+func (o *owner) take(ctx context.Context, page []domain.Record) (written bool, err error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.broken != nil {
-		return errSeen{o.broken}
+		return false, errSeen{o.broken}
 	}
 	var concerned []domain.Record
 	at := o.at
@@ -219,20 +228,20 @@ func (o *owner) take(ctx context.Context, page []domain.Record) error {
 		}
 	}
 	if at == o.at {
-		return nil
+		return false, nil
 	}
 	if len(concerned) == 0 {
 		o.skip(at)
-		return nil
+		return false, nil
 	}
-	err := o.show(ctx, concerned, at)
+	err = o.show(ctx, concerned, at)
 	if err != nil && !passing(err) {
 		err = o.showSingly(ctx, concerned, at)
 	}
 	if err != nil {
-		return errSeen{err}
+		return false, errSeen{err}
 	}
-	return nil
+	return true, nil
 }
 
 // show is one transaction: the checkpoint and what the view writes.
