@@ -20,7 +20,6 @@ import (
 	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/infra/activation"
 	"netrom.pl/portal/infra/mail"
-	"netrom.pl/portal/infra/postgres"
 	"netrom.pl/portal/infra/pubsub"
 	"netrom.pl/portal/projections"
 )
@@ -49,7 +48,6 @@ const (
 	idleLimit       = 2 * time.Minute
 	headerBytesMax  = 64 << 10
 	warmStreamsMax  = 10_000
-	tasksEvery      = time.Second
 	sweepEvery      = time.Hour
 	shutdownLimit   = 10 * time.Second
 )
@@ -165,14 +163,9 @@ func (p *portal) run(ctx context.Context) error {
 	defer stop(nil)
 	var running sync.WaitGroup
 	running.Go(func() {
-		foundation.RunViews(ctx, p.views, p.base.Log, func(err error) { p.logger.Error("a view has stopped", "error", err) })
+		foundation.RunViews(ctx, p.views, p.base.Log, p.logger, func(err error) { p.logger.Error("a view has stopped; it will try again", "error", err) })
 	})
-	running.Go(func() {
-		err := postgres.Alone(ctx, p.base.DB, fulfilmentConsumer, p.runProcessManager)
-		if err != nil && ctx.Err() == nil {
-			stop(fmt.Errorf("run process manager: %w", err))
-		}
-	})
+	running.Go(func() { p.keepProcessManager(ctx) })
 	running.Go(func() { p.sweep(ctx) })
 	running.Go(func() {
 		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
@@ -188,39 +181,6 @@ func (p *portal) run(ctx context.Context) error {
 		err = errors.Join(cause, err)
 	}
 	return err
-}
-
-// runProcessManager reacts to the log's events as they come, and every second to what the task list says is due.
-func (p *portal) runProcessManager(ctx context.Context) error {
-	checkpoints, err := pubsub.OpenCheckpoints(ctx, p.base.DB)
-	if err != nil {
-		return err
-	}
-	subscriber := pubsub.NewSubscriber(p.base.Log, checkpoints, quietly(p.logger))
-	router, err := newRouter(subscriber, p.poison, p.fulfilment, p.logger)
-	if err != nil {
-		return err
-	}
-	var due sync.WaitGroup
-	due.Go(func() { p.workOff(ctx) })
-	defer due.Wait()
-	if err := router.Run(ctx); err != nil || ctx.Err() != nil {
-		return err
-	}
-	return errors.Join(errors.New("the log's events no longer come"), subscriber.Err())
-}
-
-func (p *portal) workOff(ctx context.Context) {
-	for ticker := time.Tick(tasksEvery); ; {
-		if _, err := p.fulfilment.WorkOff(ctx); err != nil && ctx.Err() == nil {
-			p.logger.Error("work off due tasks", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker:
-		}
-	}
 }
 
 // sweep clears ended sessions and used links out of the vault, now and every hour.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/url"
 	"sync"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -32,13 +34,23 @@ func (f *Foundation) OpenSchema(ctx context.Context, schema string) (*sqlx.DB, e
 	return postgres.Open(ctx, address.String())
 }
 
-// RunViews keeps every view up to date until the context ends. A view that stops tells failed and leaves the others running.
-func RunViews(ctx context.Context, db *sqlx.DB, log domain.Log, failed func(error)) {
+// viewPause is how long a stopped view waits before it tries again: somebody may have mended what it could not digest.
+const viewPause = 5 * time.Second
+
+// RunViews keeps every view up to date until the context ends. A view that stops tells failed, leaves the others running
+// and tries again after a while.
+func RunViews(ctx context.Context, db *sqlx.DB, log domain.Log, logger *slog.Logger, failed func(error)) {
 	var running sync.WaitGroup
 	for _, view := range projections.All() {
 		running.Go(func() {
-			if err := projections.Run(ctx, db, log, view, projections.Options{}); err != nil && ctx.Err() == nil {
-				failed(err)
+			for ctx.Err() == nil {
+				if err := projections.Run(ctx, db, log, view, projections.Options{Logger: logger}); err != nil && ctx.Err() == nil {
+					failed(err)
+				}
+				select {
+				case <-ctx.Done():
+				case <-time.After(viewPause):
+				}
 			}
 		})
 	}
@@ -55,7 +67,7 @@ func (f *Foundation) SettledViews(ctx context.Context, at domain.Position) (*sql
 	settled, cancel := context.WithCancelCause(ctx)
 	var running sync.WaitGroup
 	if f.Owner {
-		running.Go(func() { RunViews(settled, db, f.Log, cancel) })
+		running.Go(func() { RunViews(settled, db, f.Log, f.logger, cancel) })
 	}
 	err = f.Settle(settled, db, at)
 	if cause := context.Cause(settled); cause != nil {
