@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 
 	"netrom.pl/portal/cmd/internal/foundation"
@@ -38,6 +39,9 @@ func printLog(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if _, err := foundation.Parse(flags, args, "audit log [-data DIR] [-stream S] [-type T] [-correlation ID] [-json]", 0, stdout); err != nil {
 		return err
 	}
+	if known := func(k domain.Kind) bool { return k.Name == *kind }; *kind != "" && !slices.ContainsFunc(domain.Kinds, known) {
+		return foundation.UsageError{Err: fmt.Errorf("there is no event type %q; docs/events.md lists them, OrderSubmitted is one", *kind)}
+	}
 	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
 	options.LogOnly, options.Existing = true, true
 	base, err := foundation.Open(ctx, options)
@@ -47,10 +51,14 @@ func printLog(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	wanted := func(r domain.Record) bool {
 		return (*stream == "" || r.Stream == *stream) && (*kind == "" || r.Type == *kind) && (*correlation == "" || r.Metadata.Correlation == *correlation)
 	}
-	return errors.Join(printRecords(ctx, base.Log, wanted, *asJSON, stdout), base.Close())
+	show := printJSON
+	if !*asJSON {
+		show = printText
+	}
+	return errors.Join(show(ctx, base.Log, wanted, stdout), base.Close())
 }
 
-func printRecords(ctx context.Context, log domain.Log, wanted func(domain.Record) bool, asJSON bool, stdout io.Writer) error {
+func printJSON(ctx context.Context, log domain.Log, wanted func(domain.Record) bool, stdout io.Writer) error {
 	encoder := json.NewEncoder(stdout)
 	encoder.SetEscapeHTML(false)
 	for record, err := range log.History(ctx, 0) {
@@ -63,26 +71,52 @@ func printRecords(ctx context.Context, log domain.Log, wanted func(domain.Record
 		m := record.Metadata
 		line := logLine{Position: record.Position, Stream: record.Stream, Revision: record.Revision, ID: record.ID, Type: record.Type, Schema: m.Schema,
 			At: m.At, Actor: m.Actor, OnBehalfOf: m.OnBehalfOf, Correlation: m.Correlation, Causation: m.Causation, Event: record.Event}
-		if asJSON {
-			err = encoder.Encode(line)
-		} else {
-			err = printLine(stdout, line)
-		}
-		if err != nil {
+		if err := encoder.Encode(line); err != nil {
 			return fmt.Errorf("print event %d: %w", record.Position, err)
 		}
 	}
 	return nil
 }
 
-func printLine(w io.Writer, line logLine) error {
-	event, err := json.Marshal(line.Event)
+// printText prints four lines an event, and how many there were.
+func printText(ctx context.Context, log domain.Log, wanted func(domain.Record) bool, stdout io.Writer) error {
+	places := map[string]domain.Position{} // of the events so far, by id: some 100 bytes each
+	var shown int
+	for record, err := range log.History(ctx, 0) {
+		if err != nil {
+			return fmt.Errorf("read the log: %w", err)
+		}
+		places[record.ID] = record.Position
+		if !wanted(record) {
+			continue
+		}
+		shown++
+		if err := printRecord(stdout, record, places); err != nil {
+			return fmt.Errorf("print event %d: %w", record.Position, err)
+		}
+	}
+	_, err := fmt.Fprintf(stdout, "%d of %d events\n", shown, len(places))
+	return err
+}
+
+// moment is how a time is printed: in UTC, always with milliseconds, so that columns stay columns.
+const moment = "2006-01-02T15:04:05.000Z"
+
+func printRecord(w io.Writer, r domain.Record, places map[string]domain.Position) error {
+	event, err := json.Marshal(r.Event)
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "@%d  %s  %s/%d  %s\n    id %s  by %s%s\n    request %s  caused by %s\n    %s\n",
-		line.Position, line.At.Format(time.RFC3339Nano), line.Stream, line.Revision, line.Type,
-		line.ID, line.Actor, onBehalf(line.OnBehalfOf), line.Correlation, line.Causation, event)
+	cause := r.Metadata.Causation
+	if at, ok := places[cause]; ok {
+		cause = fmt.Sprintf("@%d", at)
+	}
+	if cause = "caused by " + cause + " in request " + r.Metadata.Correlation; r.Metadata.Causation == r.Metadata.Correlation {
+		cause = "caused by request " + r.Metadata.Correlation
+	}
+	_, err = fmt.Fprintf(w, "@%d  %s  %s  by %s%s\n    stream %s, revision %d, id %s\n    %s\n    %s\n",
+		r.Position, r.Metadata.At.UTC().Format(moment), r.Type, r.Metadata.Actor, onBehalf(r.Metadata.OnBehalfOf),
+		r.Stream, r.Revision, r.ID, cause, event)
 	return err
 }
 
