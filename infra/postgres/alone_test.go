@@ -60,3 +60,50 @@ func TestAloneStopsTheHolderWhoseConnectionIsLost(t *testing.T) {
 		t.Errorf("got %v after %d turns", err, turns)
 	}
 }
+
+// TestAloneTakesOverFromAFrozenHolder holds the lock as a stopped process does: connected, and silent.
+func TestAloneTakesOverFromAFrozenHolder(t *testing.T) {
+	t.Parallel()
+	db := Fresh(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	frozen, err := db.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer frozen.Close()
+	if err := lock(ctx, frozen, lockNumber("one")); err != nil {
+		t.Fatal(err)
+	}
+	began, over := time.Now(), errors.New("taken over")
+	if err := Alone(ctx, db, "one", func(context.Context) error { return over }); !errors.Is(err, over) {
+		t.Fatal(err)
+	}
+	if waited := time.Since(began); waited < lockLife-checkLockEvery || waited > 2*lockLife {
+		t.Errorf("taken over after %s", waited)
+	}
+	if err := frozen.PingContext(ctx); err == nil {
+		t.Error("the frozen holder does not learn that it has lost the lock")
+	}
+}
+
+// TestAloneKeepsTheLockOfAHolderThatIsOnlyBusy works for longer than a silent holder would keep the lock.
+func TestAloneKeepsTheLockOfAHolderThatIsOnlyBusy(t *testing.T) {
+	t.Parallel()
+	db := Fresh(t)
+	err := Alone(t.Context(), db, "one", func(ctx context.Context) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockLife + checkLockEvery):
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	var left time.Duration
+	if err := db.QueryRowContext(t.Context(), `select setting from pg_settings where name = 'idle_session_timeout'`).Scan(&left); err != nil || left != 0 {
+		t.Errorf("the connection went back with idle_session_timeout %d: %v", left, err)
+	}
+}
