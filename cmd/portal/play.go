@@ -328,7 +328,7 @@ func (p *play) nothingTooEarly(ctx context.Context) (string, error) {
 
 // pay writes a statement with one transfer for every order that still waits for money, also those of earlier runs.
 func (p *play) pay(ctx context.Context) (string, error) {
-	statement := bank.Statement{Account: string(p.portal.vendor.Terms.Bank.Account), Number: p.portal.now().UTC().Format("060102150405"), Currency: "PLN",
+	statement := bank.Statement{Account: string(p.portal.vendor.Terms.Bank.Account), Number: strings.ReplaceAll(p.portal.now().UTC().Format("060102150405.000000"), ".", ""), Currency: "PLN",
 		OpeningGrosz: 0, OpenedOn: p.today(), ClosedOn: p.today()}
 	for _, buyer := range []*shopper{p.customer, p.distributor} {
 		orders, err := buyer.orders(ctx)
