@@ -25,7 +25,7 @@ var ErrForeignLog = errors.New("the log lacks the event at the view's checkpoint
 func passing(err error) bool {
 	var answer *pq.Error
 	if errors.As(err, &answer) {
-		return passingClass[answer.Code.Class()] || answer.Code == "25006" || answer.Code == "55P03"
+		return passingClass[answer.Code.Class()] || answer.Code == "25006" || answer.Code == "25P03" || answer.Code == "55P03"
 	}
 	var network net.Error
 	var system syscall.Errno

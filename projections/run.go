@@ -43,7 +43,8 @@ func (c checkpoint) after(record domain.Record) checkpoint {
 // database one owns it, the others wait for their turn. Lost connections and restarts of Postgres are outlived.
 // A record that the view cannot digest ends Run with a StoppedError, and so does a log that is not the one that the
 // view has seen so far; rows and checkpoint then show the state before that record.
-// One connection of db is in use as long as the view is owned.
+// One connection of db is in use as long as the view is owned; an owner that is frozen loses it, and so the view, after
+// silenceMax.
 func Run(ctx context.Context, db *sqlx.DB, log domain.Log, view View, o Options) error {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
@@ -121,6 +122,7 @@ func (o *owner) run(ctx context.Context) error {
 	following, cancel := context.WithCancel(ctx)
 	defer cancel()
 	o.cancel = cancel
+	go o.beat(following)
 	err = o.log.Follow(following, o.at.Position, func(page []domain.Record) error {
 		began := time.Now()
 		written, err := o.take(following, page)
@@ -175,6 +177,10 @@ func lock(ctx context.Context, db *sqlx.DB, view string) (*Session, error) {
 			session.close()
 			return nil, fmt.Errorf("lock view: %w", err)
 		case mine:
+			if err := session.limitSilence(ctx); err != nil {
+				session.close()
+				return nil, err
+			}
 			return session, nil
 		}
 		if err := session.conn.Close(); err != nil {
