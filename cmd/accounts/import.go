@@ -50,36 +50,31 @@ func importStatement(ctx context.Context, args []string, stdout, stderr io.Write
 	return errors.Join(err, base.Close())
 }
 
-// report says what became of each transfer; those that found no order come with the reason.
+// report says what became of each transfer; those that found no order, and those that none can be paid with, come with the reason.
 func report(w io.Writer, statement bank.Statement, bookings []handlers.Booking) {
 	fmt.Fprintf(w, "Statement %s of account %s\n", statement.Number, statement.Account)
 	var booked, known, unmatched int
+	var sum domain.Money
 	for _, b := range bookings {
-		what := "booked on order " + fmt.Sprint(orderOf(b))
+		var what string
 		switch {
 		case b.Match == nil:
 			unmatched++
 			what = "NOT MATCHED: " + reasons[b.Reason]
 		case b.Known:
 			known++
-			what += " by an earlier import"
+			what = fmt.Sprintf("booked on order %s by an earlier import", b.Match.Number)
 		default:
 			booked++
-			what += " (" + b.Match.Rule + ")"
+			what = fmt.Sprintf("booked on order %s", b.Match.Number)
 		}
-		fmt.Fprintf(w, "  %s  %s  %s: %s\n", b.ValueOn, b.Amount, b.BankReference, what)
+		sum += b.Amount
+		fmt.Fprintf(w, "  %s %15s  %-16s  %s\n", b.ValueOn, b.Amount, b.BankReference, what)
 	}
-	fmt.Fprintf(w, "%d transfers: %d booked now, %d booked before, %d not matched.\n", len(bookings), booked, known, unmatched)
 	for _, line := range foundation.LeftOut(statement) {
 		fmt.Fprintf(w, "  line %d left alone: %s\n", line.Line, line.Why)
 	}
-}
-
-func orderOf(b handlers.Booking) domain.OrderNumber {
-	if b.Match == nil {
-		return domain.OrderNumber{}
-	}
-	return b.Match.Number
+	fmt.Fprintf(w, "%d transfers of %s: %d booked now, %d booked before, %d not matched.\n", len(bookings), sum, booked, known, unmatched)
 }
 
 // reasons say in words why a transfer found no order.
