@@ -17,19 +17,6 @@ import (
 
 var crashes = flag.Int("crashes", 3, "how often TestKilledAtAnyMoment kills the portal")
 
-// programs builds the named programs once and gives the folder in which they are.
-func programs(t *testing.T, names ...string) string {
-	t.Helper()
-	dir := t.TempDir()
-	for _, name := range names {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), "netrom.pl/portal/cmd/"+name)
-		if out, err := build.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", name, err, out)
-		}
-	}
-	return dir
-}
-
 // dataFolder is a folder that the database server's user can enter.
 func dataFolder(t testing.TB) string {
 	t.Helper()
@@ -55,7 +42,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	if testing.Short() {
 		t.Skip("kills whole programs: left out by -short")
 	}
-	bin, data := programs(t, "portal", "accounts", "audit"), dataFolder(t)
+	bin, data := programs(t), dataFolder(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))

@@ -108,7 +108,7 @@ func startPair(t *testing.T) *pair {
 	}
 	t.Cleanup(func() { sink.Close() })
 	t.Setenv("SMTP_URL", sink.URL())
-	bin := programs(t, "portal")
+	bin := programs(t)
 	p := &pair{t: t, sink: sink, a: &twin{t: t, bin: bin, data: dataFolder(t)}, b: &twin{t: t, bin: bin, data: dataFolder(t)}}
 	t.Cleanup(func() {
 		for name, one := range map[string]*twin{"a": p.a, "b": p.b} {
