@@ -119,8 +119,9 @@ type Outcome struct {
 	Events   []Event
 }
 
-// conflictsMax bounds how often a decision is taken again because another writer was first.
-const conflictsMax = 3
+// conflictsMax bounds how often a decision is taken again because another writer was first. Each time somebody else got
+// what he wanted, so this is how many may push in front of one: portals that count up the same register of numbers.
+const conflictsMax = 100
 
 // Execute reads, evolves, decides and appends with the exact revision that it decided on. When another writer was
 // first it decides again on what is there now. A Refusal comes back as it is; every other error means that something broke.

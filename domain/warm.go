@@ -10,7 +10,7 @@ import (
 
 // Warm is a Log that remembers the states of recently used streams, so that [Execute] need not read them again.
 // The expected revision keeps it honest: a decision on a state that has grown old is refused by the log, and a
-// refusal or a "nothing to do" is only believed after a fresh read. Commands on one stream wait for each other.
+// refusal or a "nothing to do" is only believed after reading what is new. Commands on one stream wait for each other.
 type Warm struct {
 	Log
 	mu      sync.Mutex
@@ -70,28 +70,39 @@ func (w *Warm) forgetOldest() {
 func executeWarm[S any, P State[S]](ctx context.Context, w *Warm, by Cause, command Command[S]) (Outcome, error) {
 	stream := w.enter(command.Stream())
 	defer w.leave(stream)
-	for range conflictsMax {
-		remembered, warm := stream.state.(*S)
-		if !warm {
-			loaded, err := Load[S, P](ctx, w.Log, stream.name)
-			if err != nil {
+	state, warm := stream.state.(*S)
+	if !warm {
+		state, stream.revision = new(S), NoStream
+	}
+	for try := range conflictsMax {
+		stream.state = nil // until state and revision belong together again
+		fresh := !warm || try > 0
+		if fresh {
+			if err := catchUp[S, P](ctx, w.Log, stream, state); err != nil {
 				return Outcome{}, err
 			}
-			remembered, stream.revision = &loaded.State, loaded.Revision
 		}
-		stream.state = nil // until the outcome is known
-		outcome, err := decide(ctx, w.Log, by, command, *remembered, stream.revision)
-		if err == nil && (outcome.Events != nil || !warm) {
-			for _, event := range outcome.Events {
-				P(remembered).Evolve(event)
-			}
-			stream.revision += Revision(len(outcome.Events))
-			stream.state = remembered
-			return outcome, nil
+		outcome, err := decide(ctx, w.Log, by, command, *state, stream.revision)
+		for _, event := range outcome.Events {
+			P(state).Evolve(event)
+			stream.revision++
 		}
-		if !warm && !errors.Is(err, ErrConflict) {
-			return Outcome{}, err
+		stream.state = state
+		if outcome.Events != nil || fresh && !errors.Is(err, ErrConflict) {
+			return outcome, err
 		}
 	}
 	return Outcome{}, fmt.Errorf("append to %s: %w, %d times in a row", stream.name, ErrConflict, conflictsMax)
+}
+
+// catchUp brings a remembered state to the end of its stream.
+func catchUp[S any, P State[S]](ctx context.Context, log Log, stream *warmStream, state *S) error {
+	for record, err := range log.Read(ctx, stream.name, stream.revision+1) {
+		if err != nil {
+			return fmt.Errorf("load %s: %w", stream.name, err)
+		}
+		P(state).Evolve(record.Event)
+		stream.revision = record.Revision
+	}
+	return nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -158,6 +160,51 @@ func TestWarmUnderContention(t *testing.T) {
 		}
 		seen[e.Order] = true
 	}
+}
+
+// Two portals, each with its own memory, count up one register at the same time: nobody is turned away.
+func TestWarmBesideAnotherWarm(t *testing.T) {
+	log := &memory{before: func(int) { runtime.Gosched() }}
+	const hands = 64
+	var wg sync.WaitGroup
+	for portal := range 2 {
+		warm := KeepWarm(log, 4)
+		for hand := range hands {
+			wg.Go(func() {
+				order := OrderID(fmt.Sprint(portal, "-", hand))
+				if _, err := Execute(context.Background(), warm, by(string(order)), AssignOrderNumber{Order: order, Year: 2026}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+	}
+	wg.Wait()
+	if numbers := eventsOf[OrderNumberAssigned](log); len(numbers) != 2*hands {
+		t.Errorf("%d numbers", len(numbers))
+	}
+}
+
+// What another writer has added is read, and not once more what is known.
+func TestWarmReadsOnlyWhatIsNew(t *testing.T) {
+	log := &reader{memory: &memory{}}
+	warm := KeepWarm(log, 10)
+	must(t, warm, "1", listMagazyn)
+	must(t, log.memory, "2", releaseMagazyn) // behind its back
+	must(t, warm, "3", ReleaseVersion{Program: "magazyn", Edition: MultiStation, Version: "3.0"})
+	if !slices.Equal(log.from, []Revision{0, 1}) || len(log.records) != 3 {
+		t.Errorf("read from %v", log.from)
+	}
+}
+
+// reader notes from where it was read.
+type reader struct {
+	*memory
+	from []Revision
+}
+
+func (r *reader) Read(ctx context.Context, stream string, from Revision) iter.Seq2[Record, error] {
+	r.from = append(r.from, from)
+	return r.memory.Read(ctx, stream, from)
 }
 
 // The remembered state is the state of the log, whatever has happened.
