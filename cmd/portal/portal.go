@@ -168,6 +168,13 @@ func (p *portal) run(ctx context.Context) error {
 	running.Go(func() { p.keepProcessManager(ctx) })
 	running.Go(func() { p.sweep(ctx) })
 	running.Go(func() {
+		select {
+		case <-ctx.Done():
+		case <-p.base.DatabaseEnded():
+			stop(errors.New("the PostgreSQL of the data folder has ended; start the portal again"))
+		}
+	})
+	running.Go(func() {
 		if err := p.server.Serve(p.listener); !errors.Is(err, http.ErrServerClosed) {
 			stop(fmt.Errorf("serve: %w", err))
 		}

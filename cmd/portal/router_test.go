@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -78,5 +80,38 @@ func TestTheProcessManagerStartsAgain(t *testing.T) {
 	stop()
 	if err := <-ended; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestThePortalEndsWithItsDatabase kills the database server of the data folder: without it nothing works, and whoever
+// watches the portal must see that.
+func TestThePortalEndsWithItsDatabase(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs a postgres server: left out by -short")
+	}
+	t.Setenv("EVENTSTORE_URL", "")
+	t.Setenv("DATABASE_URL", "")
+	data := dataFolder(t)
+	p, err := openPortal(t.Context(), settings{data: data, listen: "127.0.0.1:0", demo: true}, foundation.Logger(io.Discard, slog.LevelInfo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	ended := make(chan error, 1)
+	go func() { ended <- p.run(t.Context()) }()
+	var server int
+	if err := p.base.DB.Get(&server, `select split_part(pg_read_file('postmaster.pid'), chr(10), 1)`); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(server, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "PostgreSQL") {
+			t.Errorf("the portal ended with: %v", err)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the portal goes on without its database")
 	}
 }

@@ -48,6 +48,7 @@ type Foundation struct {
 	Owner   bool // this process holds the folder; otherwise it is a guest of the running portal
 	where   places
 	logger  *slog.Logger // nil: slog.Default
+	ended   <-chan struct{}
 	closers []func() error
 }
 
@@ -198,6 +199,7 @@ func (f *Foundation) start(ctx context.Context, o Options) (places, error) {
 			return where, err
 		}
 		f.onClose(server.Stop)
+		f.ended = server.Done()
 		where.Database = server.URL()
 	}
 	return where, nil
@@ -240,6 +242,9 @@ func readPlaces(dir string) (places, bool) {
 	}
 	return where, syscall.Kill(where.PID, 0) == nil // else a killed run left it behind
 }
+
+// DatabaseEnded is closed when the PostgreSQL of the data folder has ended; nil when another one is used.
+func (f *Foundation) DatabaseEnded() <-chan struct{} { return f.ended }
 
 func (f *Foundation) onClose(closer func() error) { f.closers = append(f.closers, closer) }
 
