@@ -4,14 +4,16 @@ SHELL := /bin/bash
 # Races and coverage are for `make race`; the plain suite is what CI runs.
 GO ?= go
 DATA ?= data
+LISTEN ?= localhost:8080
 
 .PHONY: help run test check race bench fuzz deps clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-run: deps ## Start the portal with demo data on http://localhost:8080
-	$(GO) run ./cmd/portal demo -data $(DATA)
+run: deps ## Start the portal with demo data on http://localhost:8080; DATA=folder and LISTEN=localhost:9090 choose others
+	$(GO) build -o bin/ ./cmd/...
+	@bin/portal demo -data $(DATA) -listen $(LISTEN)
 
 test: deps ## Run every test: domain, node, views, pages in Chromium, programs, floor plan
 	$(GO) vet ./...

@@ -84,7 +84,7 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 		}
 	}
 	if p.vendor.URL = s.url; p.vendor.URL == "" {
-		p.vendor.URL = "http://" + p.listener.Addr().String()
+		p.vendor.URL = listenURL(s.listen, p.listener.Addr())
 	}
 	p.log = domain.KeepWarm(p.base.Log, warmStreamsMax)
 	if p.views, err = p.base.OpenSchema(ctx, foundation.ViewsSchema); err != nil {

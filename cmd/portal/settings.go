@@ -48,6 +48,13 @@ func (s *settings) check() (err error) {
 	return err
 }
 
+// listenURL is the URL of a listener under the host's name as it was given, and with the port that it got.
+func listenURL(listen string, got net.Addr) string {
+	host, _, _ := net.SplitHostPort(listen) // it was listened on
+	_, port, _ := net.SplitHostPort(got.String())
+	return "http://" + net.JoinHostPort(host, port)
+}
+
 // portalURL reads the URL under which people reach the portal.
 func portalURL(text string) (string, error) {
 	u, err := url.Parse(text)
