@@ -67,10 +67,11 @@ type Undeliverable interface {
 	Permanent() bool
 }
 
-// tasksMax is how many due tasks are fetched at a time, handsMax how many streams are worked on side by side.
+// handsMax is how many streams are worked on side by side, tasksMax how many due tasks are fetched at a time: the largest
+// orders that can be in all hands do not hide the others.
 const (
-	tasksMax = 200
 	handsMax = 4
+	tasksMax = (handsMax + 1) * domain.CartItemsMax
 )
 
 // brokeReason is all that the log says of a failure that is not about a letter.
@@ -138,6 +139,8 @@ func (f *Fulfilment) React(ctx context.Context, record domain.Record) error {
 		return f.fulfil(ctx, e.Order)
 	case domain.LoginGranted:
 		return f.greet(ctx, e.Customer)
+	case domain.ActivationEmailCorrected:
+		return f.redirect(ctx, e.Licence)
 	}
 	return nil
 }
@@ -169,14 +172,18 @@ func (d dossier) cause(task domain.Task, step string, at time.Time) domain.Cause
 	}
 }
 
-// fulfil does what an order owes, in order. A task that fails is recorded and waits; the tasks behind it go on.
+// fulfil does what an order owes and is due, in order. A task that fails is recorded and waits; the tasks behind it go on.
 func (f *Fulfilment) fulfil(ctx context.Context, order domain.OrderID) error {
+	return f.fulfilThose(ctx, order, func(_ dossier, task domain.Task) bool { return !task.Failure.NextAt.After(f.Now()) })
+}
+
+func (f *Fulfilment) fulfilThose(ctx context.Context, order domain.OrderID, chosen func(dossier, domain.Task) bool) error {
 	d, err := f.openDossier(ctx, order)
 	if err != nil {
 		return err
 	}
 	for _, task := range d.Owed() {
-		if task.Failure.NextAt.After(f.Now()) {
+		if !chosen(d, task) {
 			continue
 		}
 		if err := f.do(ctx, d, task); err != nil {
@@ -258,92 +265,6 @@ func (f *Fulfilment) writeToBuyer(ctx context.Context, d dossier, task domain.Ta
 	}
 	_, err = domain.Execute(ctx, f.Log, d.cause(task, "sent", f.Now()), domain.RecordLetter{Order: d.Order.Order, Kind: task.Kind})
 	return err
-}
-
-// activate issues the file of a line if that has not happened yet, and sends it to the licence's address.
-func (f *Fulfilment) activate(ctx context.Context, d dossier, task domain.Task) error {
-	line := d.Lines[task.Line-1]
-	holder, err := domain.Load[domain.Customer](ctx, f.Log, domain.CustomerStream(line.Client))
-	if err != nil {
-		return err
-	}
-	issued := d.Files[line.Line].Issued
-	if issued == nil {
-		if issued, err = f.issue(ctx, d, task, line, holder.State); err != nil {
-			return fmt.Errorf("issue activation file of line %d: %w", line.Line, err)
-		}
-	}
-	letter, err := activationLetter(f.Vendor, d, line, task.Copy, *issued, holder.State)
-	if err != nil {
-		return err
-	}
-	if err := f.Send(ctx, letter); err != nil {
-		return err
-	}
-	_, err = domain.Execute(ctx, f.Log, d.cause(task, "sent", f.Now()), domain.RecordActivationFileSent{ActivationFileSent: domain.ActivationFileSent{
-		Order: d.Order.Order, Line: line.Line, Licence: line.Licence, Copy: task.Copy, Address: holder.State.Corrections[line.Licence]}})
-	return err
-}
-
-func (f *Fulfilment) issue(ctx context.Context, d dossier, task domain.Task, line domain.Line, holder domain.Customer) (*domain.ActivationFileIssued, error) {
-	_, payment := d.whenPaid()
-	revision, err := f.fileRevision(ctx, line.Licence, d.Order.Order)
-	if err != nil {
-		return nil, err
-	}
-	facts := ActivationFacts{
-		FileID: domain.NameID("activation-file", string(d.Order.Order), fmt.Sprint(line.Line)), Revision: revision,
-		Licence: line.Licence, Program: line.Program, ProgramName: line.ProgramName, Edition: line.Edition, Version: line.To,
-		Stations: line.Stations, HolderName: holder.Name, HolderNIP: holder.NIP, IssuedAt: payment.Metadata.At,
-		Order: d.Number, Payment: payment.ID,
-	}
-	if d.Buyer != line.Client {
-		facts.Distributor = d.Buyer
-	}
-	signed, err := f.Sign(facts)
-	if err != nil {
-		return nil, fmt.Errorf("sign: %w", err)
-	}
-	issued := domain.ActivationFileIssued{Order: d.Order.Order, Line: line.Line, Licence: line.Licence, Client: line.Client,
-		Name: signed.Name, File: signed.Bytes, Digest: signed.Digest, Key: signed.Key, Payment: payment.ID}
-	outcome, err := domain.Execute(ctx, f.Log, d.cause(task, "issue", f.Now()), domain.IssueActivationFile{ActivationFileIssued: issued})
-	if err != nil || len(outcome.Events) > 0 {
-		return &issued, err
-	}
-	d, err = f.openDossier(ctx, d.Order.Order) // another portal was first, perhaps with a key of its own
-	return d.Files[line.Line].Issued, err
-}
-
-// whenPaid is the order as it was when the money covered its gross amount, and the record of the payment that completed
-// it; the zero record before that. Whatever is said of that moment must not change with what happens later.
-func (d dossier) whenPaid() (order domain.Order, payment domain.Record) {
-	for _, record := range d.records {
-		order.Evolve(record.Event)
-		if _, ok := record.Event.(domain.PaymentReceived); ok && order.Paid() {
-			return order, record
-		}
-	}
-	return order, domain.Record{}
-}
-
-// fileRevision counts the versions that a licence was paid for, up to and with this order.
-func (f *Fulfilment) fileRevision(ctx context.Context, licence domain.LicenceID, order domain.OrderID) (int, error) {
-	revision := 0
-	for record, err := range f.Log.Read(ctx, domain.LicenceStream(licence), 0) {
-		if err != nil {
-			return 0, fmt.Errorf("read licence: %w", err)
-		}
-		switch e := record.Event.(type) {
-		case domain.LicenceGranted:
-			revision++
-		case domain.LicencePaid:
-			revision++
-			if e.Order == order {
-				return revision, nil
-			}
-		}
-	}
-	return 0, fmt.Errorf("licence %s does not know that order %s was paid", licence, order)
 }
 
 // place finishes a submission whose request did not come to its end.

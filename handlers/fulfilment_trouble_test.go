@@ -197,3 +197,52 @@ func TestTheFileThatLeavesIsTheOneInTheLog(t *testing.T) {
 		t.Errorf("order %s, letters %q", o.state().Status(), o.subjects())
 	}
 }
+
+func TestACorrectedAddressNeedNotWaitForTheNextTry(t *testing.T) {
+	o := openOffice(t)
+	order := o.order()
+	o.pay(order.Total.Gross)
+	o.fail = func(letter Letter) error {
+		if letter.Attachments != nil && letter.To == "biuro@klos.example" {
+			return bounced{permanent: true}
+		}
+		return nil
+	}
+	o.work()
+	o.fail = nil
+	licence, err := domain.Load[domain.Licence](t.Context(), o.Log, domain.LicenceStream("licence-b"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	perform(o, domain.CorrectActivationEmail{Licence: licence.State, Email: "nowy@klos.example"})
+	records := o.history()
+	for range 2 { // the event may come again
+		if err := o.React(t.Context(), records[len(records)-1]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if files := o.state().Files; files[1].Sent != 0 || files[2].Sent != 1 || o.box[len(o.box)-1].To != "nowy@klos.example" || len(o.box) != 3 {
+		t.Errorf("files %+v, letters %q", files, o.subjects())
+	}
+}
+
+// TestALargeOrderDoesNotHideTheOthers has somebody at work on an order with all the positions that a cart can hold.
+func TestALargeOrderDoesNotHideTheOthers(t *testing.T) {
+	o := openOffice(t)
+	o.order()
+	rows := make([]projections.TaskRow, domain.CartItemsMax)
+	for i := range rows {
+		rows[i] = projections.TaskRow{Stream: domain.OrderStream("large"), Order: "large", Task: domain.Task{Kind: domain.ActivateTask}}
+	}
+	rows = append(rows, projections.TaskRow{Stream: domain.OrderStream(orderID), Order: orderID, Task: domain.Task{Kind: domain.ConfirmTask}})
+	o.Due = func(_ context.Context, _ time.Time, limit int) ([]projections.TaskRow, error) {
+		return rows[:min(limit, len(rows))], nil
+	}
+	defer o.turns.take(domain.OrderStream("large"))()
+	if _, err := o.WorkOff(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if !o.state().Confirmed {
+		t.Error("the other order waits for its confirmation")
+	}
+}
