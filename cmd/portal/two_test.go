@@ -271,6 +271,13 @@ func TestTwoPortals(t *testing.T) {
 	if _, err := customer.at(p.a).order(t.Context(), order.ID); err != nil {
 		t.Errorf("the portal that was frozen does not show the order: %v", err)
 	}
+	for _, said := range []string{p.a.stderr.String(), p.b.stderr.String()} {
+		for _, personal := range []string{"Piekarnia", "Kłos", "zloty-klos", "7770005511", "Beta", "beta.example"} {
+			if strings.Contains(said, personal) {
+				t.Errorf("the log of a portal names %q", personal)
+			}
+		}
+	}
 }
 
 func (p *pair) readsItsWrites(t *testing.T, s *shopper) {
