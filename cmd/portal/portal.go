@@ -137,7 +137,7 @@ func openPost(s settings) (mail.Post, handlers.Mailbox, error) {
 		}
 		return post, nil, nil
 	}
-	folder, err := mail.Folder(filepath.Join(s.data, "letters"))
+	folder, err := mail.Folder(filepath.Join(s.data, lettersFolder))
 	if err != nil {
 		return nil, nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"path/filepath"
 	"strings"
 
 	"netrom.pl/portal/cmd/internal/foundation"
@@ -26,7 +27,10 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "The portal runs on %s. Ctrl-C stops it.\n", p.vendor.URL)
+	fmt.Fprintf(stdout, "The portal runs on %s and listens on %s. Ctrl-C stops it.\n", p.vendor.URL, p.listener.Addr())
+	if s.smtp == "" {
+		fmt.Fprintf(stdout, "Letters are not sent but kept in %s, because SMTP_URL is not set.\n", filepath.Join(s.data, lettersFolder))
+	}
 	return errors.Join(p.run(ctx), p.close())
 }
 

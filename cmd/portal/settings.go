@@ -86,6 +86,9 @@ type vendorFacts struct {
 
 const vendorExample = `{"name": "NetRom", "nip": "1234563218", "account": "84 1020 5558 0000 1234 0000 5678", "email": "poczta@netrom.pl", "payment_days": 14}`
 
+// lettersFolder is where letters go, within the data folder, when there is no mail server.
+const lettersFolder = "letters"
+
 const paymentDaysMax = 365
 
 func readVendor(dir string) (handlers.Vendor, error) {

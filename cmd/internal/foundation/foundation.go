@@ -64,6 +64,7 @@ const (
 	lockFile     = "lock"
 	placesFile   = "running.json"
 	reachLimit   = 10 * time.Second // for the event log to answer
+	lockSilence  = time.Second      // after which people are told what is waited for
 	lockPatience = 15 * time.Second // for a program that has the folder open for a moment, or a portal that is just starting
 )
 
@@ -140,7 +141,8 @@ func (o Options) makeDir() error {
 
 // settle becomes the owner of the folder and starts what is embedded, or finds where the owner can be reached.
 func (f *Foundation) settle(ctx context.Context, o Options) (places, error) {
-	for deadline := time.Now().Add(lockPatience); ; {
+	var told bool
+	for began := time.Now(); ; {
 		lock, err := takeLock(filepath.Join(o.Dir, lockFile))
 		if err != nil {
 			return places{}, err
@@ -153,7 +155,12 @@ func (f *Foundation) settle(ctx context.Context, o Options) (places, error) {
 		if where, ok := readPlaces(o.Dir); ok {
 			return where, nil
 		}
-		if time.Now().After(deadline) {
+		waited := time.Since(began)
+		if waited > lockSilence && !told {
+			o.Logger.Warn("another program has the data folder open: waiting for it to end", "folder", o.Dir, "at_most", lockPatience)
+			told = true
+		}
+		if waited > lockPatience {
 			return places{}, fmt.Errorf("data folder %s is in use by another program; wait until it has ended, or choose another folder with -data", o.Dir)
 		}
 		select {
