@@ -125,22 +125,37 @@ func (f *Fulfilment) finish(ctx context.Context, row projections.TaskRow) error 
 	return f.fulfil(ctx, row.Order)
 }
 
+// Concerns tells whether an event makes anything due.
+func (f *Fulfilment) Concerns(event domain.Event) bool { return f.reaction(event) != nil }
+
 // React does at once what an event makes due. It returns an error only if nothing could be recorded; the event should then come again.
 func (f *Fulfilment) React(ctx context.Context, record domain.Record) error {
+	reaction := f.reaction(record.Event)
+	if reaction == nil {
+		return nil
+	}
 	defer f.turns.take(record.Stream)()
-	switch e := record.Event.(type) {
+	return reaction(ctx)
+}
+
+// reaction is what an event makes due, nil for nothing.
+func (f *Fulfilment) reaction(event domain.Event) func(context.Context) error {
+	fulfil := func(order domain.OrderID) func(context.Context) error {
+		return func(ctx context.Context) error { return f.fulfil(ctx, order) }
+	}
+	switch e := event.(type) {
 	case domain.OrderSubmitted:
-		return f.fulfil(ctx, e.Order)
+		return fulfil(e.Order)
 	case domain.PaymentReceived:
-		return f.fulfil(ctx, e.Order)
+		return fulfil(e.Order)
 	case domain.OrderCancelled:
-		return f.fulfil(ctx, e.Order)
+		return fulfil(e.Order)
 	case domain.ActivationFileResendRequested:
-		return f.fulfil(ctx, e.Order)
+		return fulfil(e.Order)
 	case domain.LoginGranted:
-		return f.greet(ctx, e.Customer)
+		return func(ctx context.Context) error { return f.greet(ctx, e.Customer) }
 	case domain.ActivationEmailCorrected:
-		return f.redirect(ctx, e.Licence)
+		return func(ctx context.Context) error { return f.redirect(ctx, e.Licence) }
 	}
 	return nil
 }

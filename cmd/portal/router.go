@@ -52,7 +52,7 @@ func (p *portal) runProcessManager(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	subscriber := pubsub.NewSubscriber(p.base.Log, checkpoints, quietly(p.logger))
+	subscriber := pubsub.NewSubscriber(p.base.Log, checkpoints, p.fulfilment.Concerns, quietly(p.logger))
 	router, err := newRouter(subscriber, p.poison, p.fulfilment, p.logger)
 	if err != nil {
 		return err

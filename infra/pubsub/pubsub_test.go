@@ -64,7 +64,7 @@ func fill(t *testing.T, log domain.Log, n int) []string {
 
 func newSubscriber(t *testing.T, log domain.Log, checkpoints Checkpoints) *Subscriber {
 	t.Helper()
-	s := NewSubscriber(log, checkpoints, watermill.NewSlogLogger(slog.New(slog.NewTextHandler(t.Output(), nil))))
+	s := NewSubscriber(log, checkpoints, everything, watermill.NewSlogLogger(slog.New(slog.NewTextHandler(t.Output(), nil))))
 	t.Cleanup(func() { s.Close() })
 	return s
 }
@@ -460,5 +460,41 @@ func TestPostgresCheckpoints(t *testing.T) {
 	db.Close()
 	if _, err := checkpoints.Load(ctx, "letters"); err == nil {
 		t.Error("a closed database answered")
+	}
+}
+
+func everything(domain.Event) bool { return true }
+
+// What does not concern a consumer is passed over, and its place in the log moves on all the same.
+func TestPassesOverWhatDoesNotConcern(t *testing.T) {
+	log, checkpoints := openLog(t), &MemoryCheckpoints{}
+	stream := logtest.Stream("order")
+	last, err := log.Append(t.Context(), stream, domain.NoStream, logtest.Propose(domain.OrderCancelled{Order: "o-1"}, domain.LicencesReleased{Order: "o-1"}, domain.OrderCancelled{Order: "o-2"}, domain.LicencesReleased{Order: "o-2"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := NewSubscriber(log, checkpoints, func(e domain.Event) bool { _, ok := e.(domain.OrderCancelled); return ok }, nil)
+	messages, err := s.Subscribe(t.Context(), "picky")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		message := <-messages
+		if message.Metadata.Get(TypeKey) != "OrderCancelled" {
+			t.Errorf("handed out %s", message.Metadata.Get(TypeKey))
+		}
+		message.Ack()
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		at, err := checkpoints.Load(t.Context(), "picky")
+		if err != nil || at > last || time.Now().After(deadline) {
+			t.Fatalf("the place is %d, the last event at %d: %v", at, last, err)
+		}
+		if at == last {
+			break
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
 	}
 }

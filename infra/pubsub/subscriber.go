@@ -40,6 +40,7 @@ const (
 type Subscriber struct {
 	log         domain.Log
 	checkpoints Checkpoints
+	concerns    func(domain.Event) bool
 	logger      watermill.LoggerAdapter
 	finish      time.Duration // finishMax
 
@@ -53,12 +54,13 @@ type Subscriber struct {
 
 var _ message.Subscriber = (*Subscriber)(nil)
 
-// NewSubscriber makes a subscriber; a nil logger is silent.
-func NewSubscriber(log domain.Log, checkpoints Checkpoints, logger watermill.LoggerAdapter) *Subscriber {
+// NewSubscriber makes a subscriber that hands out the events that concern its consumers and passes over the others; a
+// nil logger is silent.
+func NewSubscriber(log domain.Log, checkpoints Checkpoints, concerns func(domain.Event) bool, logger watermill.LoggerAdapter) *Subscriber {
 	if logger == nil {
 		logger = watermill.NopLogger{}
 	}
-	return &Subscriber{log: log, checkpoints: checkpoints, logger: logger, finish: finishMax,
+	return &Subscriber{log: log, checkpoints: checkpoints, concerns: concerns, logger: logger, finish: finishMax,
 		consumers: map[string]bool{}, closing: make(chan struct{})}
 }
 
@@ -137,7 +139,8 @@ func (d *delivery) run(ctx context.Context, after domain.Position) {
 	}()
 	err := d.log.Follow(following, after, func(page []domain.Record) error {
 		for _, record := range page {
-			if _, poison := record.Event.(domain.MessagePoisoned); !poison && !d.deliver(following, record) {
+			_, poison := record.Event.(domain.MessagePoisoned)
+			if !poison && d.concerns(record.Event) && !d.deliver(following, record) {
 				return errStopped
 			}
 			d.place.reached(record.Position)
