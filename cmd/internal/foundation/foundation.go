@@ -47,7 +47,8 @@ type Foundation struct {
 	Vault   *vault.Vault
 	Owner   bool // this process holds the folder; otherwise it is a guest of the running portal
 	where   places
-	logger  *slog.Logger // nil: slog.Default
+	logger  *slog.Logger  // nil: slog.Default
+	wait    time.Duration // guestPatience
 	ended   <-chan struct{}
 	closers []func() error
 }
@@ -70,7 +71,7 @@ const (
 
 // Open opens the folder, or joins the portal that has it open. Whoever opens it holds it alone until Close.
 func Open(ctx context.Context, o Options) (*Foundation, error) {
-	f := &Foundation{Dir: o.Dir, logger: o.Logger}
+	f := &Foundation{Dir: o.Dir, logger: o.Logger, wait: guestPatience}
 	if err := f.open(ctx, o); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}

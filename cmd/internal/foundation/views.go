@@ -83,11 +83,24 @@ func (f *Foundation) SettledViews(ctx context.Context, at domain.Position) (*sql
 	return db, nil
 }
 
-// Settle waits until all views have seen everything up to a position.
+// guestPatience is how long a guest waits for views that the running portal has to bring up to date.
+const guestPatience = 30 * time.Second
+
+// Settle waits until all views have seen everything up to a position. A guest does not wait for ever: a view of the
+// running portal may have stopped.
 func (f *Foundation) Settle(ctx context.Context, db *sqlx.DB, at domain.Position) error {
+	if !f.Owner {
+		limited, cancel := context.WithTimeout(ctx, f.wait)
+		defer cancel()
+		ctx = limited
+	}
 	var names []string
 	for _, view := range projections.All() {
 		names = append(names, view.Name)
 	}
-	return projections.Settle(ctx, db, at, names...)
+	err := projections.Settle(ctx, db, at, names...)
+	if errors.Is(err, projections.ErrNotYet) {
+		return fmt.Errorf("%w; the running portal does not bring them up to date: its log says which view has stopped", err)
+	}
+	return err
 }
