@@ -18,7 +18,7 @@ const (
 	takeOverEvery  = 250 * time.Millisecond // between two tries to become the owner of a view that somebody else owns
 	retryFirst     = 20 * time.Millisecond  // wait after the first passing trouble, doubled each time
 	retryLast      = 3 * time.Second        // longest wait after a passing trouble
-	pageEvery      = 4 * time.Millisecond   // between two small pages: under load their records then share a transaction, alone nobody waits
+	pageEvery      = 4 * time.Millisecond   // from one small page to the next: under load records share a transaction and a change of goroutine, alone nobody waits
 	pageLarge      = 100                    // records; a page of so many is followed at once by the next
 	pageTimeMax    = 5 * time.Minute        // for the transaction of one page
 	farewellMax    = 2 * time.Second        // for the last checkpoint when the context has ended
@@ -125,8 +125,8 @@ func (o *owner) run(ctx context.Context) error {
 	go o.beat(following)
 	err = o.log.Follow(following, o.at.Position, func(page []domain.Record) error {
 		began := time.Now()
-		written, err := o.take(following, page)
-		if written && len(page) < pageLarge {
+		err := o.take(following, page)
+		if len(page) < pageLarge {
 			sleep(following, pageEvery-time.Since(began))
 		}
 		return err
@@ -215,12 +215,12 @@ func (o *owner) takeOver(ctx context.Context) error {
 	return &StoppedError{View: o.view.Name, Position: o.at.Position, Stream: o.at.Stream, Cause: ErrForeignLog}
 }
 
-// take shows the view what it has not seen yet of a page, and tells whether that took a transaction.
-func (o *owner) take(ctx context.Context, page []domain.Record) (written bool, err error) {
+// take shows the view what it has not seen yet of a page.
+func (o *owner) take(ctx context.Context, page []domain.Record) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.broken != nil {
-		return false, errSeen{o.broken}
+		return errSeen{o.broken}
 	}
 	var concerned []domain.Record
 	at := o.at
@@ -234,20 +234,20 @@ func (o *owner) take(ctx context.Context, page []domain.Record) (written bool, e
 		}
 	}
 	if at == o.at {
-		return false, nil
+		return nil
 	}
 	if len(concerned) == 0 {
 		o.skip(at)
-		return false, nil
+		return nil
 	}
-	err = o.show(ctx, concerned, at)
+	err := o.show(ctx, concerned, at)
 	if err != nil && !passing(err) {
 		err = o.showSingly(ctx, concerned, at)
 	}
 	if err != nil {
-		return false, errSeen{err}
+		return errSeen{err}
 	}
-	return true, nil
+	return nil
 }
 
 // show is one transaction: the checkpoint and what the view writes.

@@ -276,13 +276,13 @@ func TestFence(t *testing.T) {
 		t.Fatal(err)
 	}
 	page, _ := w.memory.snapshot()
-	if _, err := sleeper.take(ctx, page); !errors.Is(err, errTakenOver) {
+	if err := sleeper.take(ctx, page); !errors.Is(err, errTakenOver) {
 		t.Errorf("the former owner writes: %v", err)
 	}
 	if rows := lines(t, w.db, "counted"); len(rows) != 0 {
 		t.Errorf("it wrote %v", rows)
 	}
-	if _, err := successor.take(ctx, page); err != nil {
+	if err := successor.take(ctx, page); err != nil {
 		t.Fatal(err)
 	}
 	w.checkCounted()
