@@ -11,7 +11,7 @@ const (
 	FileSizeMax  = 16 << 20 // bytes
 	LinesMax     = 500_000
 	LineSizeMax  = 4096 // bytes
-	EntriesMax   = 50_000
+	EntriesMax   = 25_000
 	EntrySizeMax = 8192               // bytes of an entry with its description
 	AmountMax    = 10_000_000_000_000 // grosz; EntriesMax of them stay within int64
 
