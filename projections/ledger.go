@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"strings"
 	"time"
 
 	"netrom.pl/portal/domain"
@@ -34,59 +35,43 @@ type Entry struct {
 // See takes the next record.
 func (l *Ledger) See(record domain.Record) {
 	l.Until = record.Position
+	if id, ok := strings.CutPrefix(record.Stream, domain.OrderStream("")); ok {
+		l.seeOrder(domain.OrderID(id), record)
+	}
+	if id, ok := strings.CutPrefix(record.Stream, domain.TransferStream("")); ok {
+		if l.transfers == nil {
+			l.transfers = map[domain.TransferID]domain.Transfer{}
+		}
+		transfer := l.transfers[domain.TransferID(id)]
+		transfer.Evolve(record.Event)
+		l.transfers[domain.TransferID(id)] = transfer
+	}
+}
+
+// seeOrder enters an event in the history of its order, which begins when the order is written down.
+func (l *Ledger) seeOrder(id domain.OrderID, record domain.Record) {
 	entry := Entry{Position: record.Position, At: record.Metadata.At, Type: record.Type, Actor: record.Metadata.Actor}
 	switch e := record.Event.(type) {
 	case domain.OrderSubmitted:
 		if l.orders == nil {
 			l.orders = map[domain.OrderID]*History{}
 		}
-		history := &History{}
-		l.orders[e.Order], l.sequence = history, append(l.sequence, history)
+		l.orders[id] = &History{}
+		l.sequence = append(l.sequence, l.orders[id])
 		entry.Amount = e.Total.Gross
-		l.enter(e.Order, e, entry)
-	case domain.OrderCancelled:
-		l.enter(e.Order, e, entry)
-	case domain.LicencesReleased:
-		l.enter(e.Order, e, entry)
 	case domain.PaymentReceived:
 		entry.Amount = e.Amount
-		l.enter(e.Order, e, entry)
-	case domain.LetterSent:
-		l.enter(e.Order, e, entry)
-	case domain.LicencesMarkedPaid:
-		l.enter(e.Order, e, entry)
 	case domain.ActivationFileIssued:
 		entry.Line = e.Line
-		l.enter(e.Order, e, entry)
 	case domain.ActivationFileSent:
 		entry.Line = e.Line
-		l.enter(e.Order, e, entry)
 	case domain.ActivationFileResendRequested:
 		entry.Line = e.Line
-		l.enter(e.Order, e, entry)
-	case domain.TaskFailed:
-		l.enter(e.Order, e, entry)
-	case domain.TransferReceived:
-		l.transfer(e.Transfer, e)
-	case domain.TransferMatched:
-		l.transfer(e.Transfer, e)
 	}
-}
-
-func (l *Ledger) enter(order domain.OrderID, event domain.Event, entry Entry) {
-	if history := l.orders[order]; history != nil {
-		history.Evolve(event)
+	if history := l.orders[id]; history != nil {
+		history.Evolve(record.Event)
 		history.Entries = append(history.Entries, entry)
 	}
-}
-
-func (l *Ledger) transfer(id domain.TransferID, event domain.Event) {
-	if l.transfers == nil {
-		l.transfers = map[domain.TransferID]domain.Transfer{}
-	}
-	transfer := l.transfers[id]
-	transfer.Evolve(event)
-	l.transfers[id] = transfer
 }
 
 // Orders are the histories in the order in which the orders were submitted.

@@ -48,7 +48,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	random := rand.New(rand.NewPCG(seed, 0))
 	runProgram(t, bin, "portal", "demo", "-once", "-data", data)
 	for range *crashes {
-		killSomewhere(t, bin, data, random.IntN(18), time.Duration(random.Int64N(int64(300*time.Millisecond))))
+		killSomewhere(t, bin, data, random.IntN(20), time.Duration(random.Int64N(int64(300*time.Millisecond))))
 	}
 	runProgram(t, bin, "portal", "demo", "-once", "-data", data)
 	checkLog(t, runProgram(t, bin, "audit", "log", "-json", "-data", data))

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/handlers"
@@ -66,6 +69,15 @@ type Command struct {
 	Name string
 	Does string // for the help
 	Run  func(ctx context.Context, args []string, stdout, stderr io.Writer) error
+}
+
+// Main runs a program and ends the process with its exit status. A first signal asks it to come to its end, a second
+// does not wait for anything.
+func Main(program string, commands []Command) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	os.Exit(Run(ctx, program, commands, os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // Run runs the command that the first argument names and gives the program's exit status.
