@@ -6,12 +6,12 @@ GO ?= go
 DATA ?= data
 LISTEN ?= localhost:8080
 
-.PHONY: help run test check race bench fuzz deps clean
+.PHONY: help run test check race bench fuzz deps postgresql clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
 
-run: deps ## Start the portal with demo data on http://localhost:8080; DATA=folder and LISTEN=localhost:9090 choose others
+run: postgresql ## Start the portal with demo data on http://localhost:8080; DATA=folder and LISTEN=localhost:9090 choose others
 	$(GO) build -o bin/ ./cmd/...
 	@bin/portal demo -data $(DATA) -listen $(LISTEN)
 
@@ -26,14 +26,17 @@ check: deps ## What must hold before a commit: format, vet, tests
 race: deps ## The tests once more with the race detector
 	$(GO) test -race -timeout 30m ./...
 
-bench: deps ## Measure speed and memory as ratios within one run
+bench: postgresql ## Measure speed and memory as ratios within one run
 	@scripts/bench
 
 fuzz: ## Fuzz every parser for ten seconds each
 	@scripts/fuzz 10s
 
 deps: ## Install PostgreSQL and Chromium where that is allowed, else say how
-	@scripts/deps
+	@scripts/deps postgresql chromium
 
-clean: ## Remove the demo's data folder
-	rm -rf $(DATA)
+postgresql:
+	@scripts/deps postgresql
+
+clean: ## Remove the demo's data folder and the programs
+	rm -rf $(DATA) bin
