@@ -2,10 +2,13 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
+	"time"
 )
 
 // initialise creates the data folder under another name and renames it once it
@@ -16,8 +19,8 @@ func (f *folder) initialise(ctx context.Context, programs binaries, log *os.File
 		return fmt.Errorf("look for unfinished data: %w", err)
 	}
 	for _, path := range unfinished {
-		if err := os.RemoveAll(path); err != nil {
-			return fmt.Errorf("remove unfinished data: %w", err)
+		if err := removeUnfinished(ctx, path); err != nil {
+			return err
 		}
 	}
 	fresh, err := os.MkdirTemp(f.path, "initdb-")
@@ -55,6 +58,26 @@ func (f *folder) initialise(ctx context.Context, programs binaries, log *os.File
 		return fmt.Errorf("create data folder: %w", err)
 	}
 	return syncFolder(f.path)
+}
+
+// unfinishedLimit bounds the wait for an interrupted initdb to stop writing.
+const unfinishedLimit = 30 * time.Second
+
+// removeUnfinished clears away what an interrupted first start has left. Its initdb was told to stop when its portal
+// died, and until it has stopped, new files can appear in the folder while the old ones are removed.
+func removeUnfinished(ctx context.Context, path string) error {
+	for began := time.Now(); ; {
+		err := os.RemoveAll(path)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, syscall.ENOTEMPTY) || time.Since(began) > unfinishedLimit {
+			return fmt.Errorf("remove unfinished data: %w", err)
+		}
+		if err := pause(ctx, pollPause); err != nil {
+			return fmt.Errorf("wait for an interrupted initdb to stop: %w", err)
+		}
+	}
 }
 
 // syncFolder makes a rename inside the folder durable.
