@@ -66,27 +66,16 @@ var monthsOf = map[domain.Language][12]string{
 }
 
 // editionText names the edition, and the number of stations where there are many.
-func editionText(language domain.Language, edition domain.Edition, stations int) string {
-	switch {
-	case edition == domain.SingleStation && language == domain.English:
-		return "single-station"
-	case edition == domain.SingleStation:
-		return "wersja jednostanowiskowa"
-	case language == domain.English:
-		return fmt.Sprintf("multi-station, %d stations", stations)
+func editionText(language domain.Language, edition domain.Edition, stations int) (string, error) {
+	text, err := spoken[language].text("edition." + string(edition))
+	if language == domain.Polish {
+		text = "wersja " + text
 	}
-	return fmt.Sprintf("wersja wielostanowiskowa, %d %s", stations, polishPlural(stations, "stanowisko", "stanowiska", "stanowisk"))
-}
-
-// polishPlural picks the form of a noun. Source: CLDR plural rules for Polish.
-func polishPlural(n int, one, few, many string) string {
-	switch {
-	case n == 1:
-		return one
-	case n%10 >= 2 && n%10 <= 4 && (n%100 < 12 || n%100 > 14):
-		return few
+	if err != nil || edition == domain.SingleStation {
+		return text, err
 	}
-	return many
+	count, err := spoken[language].text("offer.stations", "count", stations)
+	return text + ", " + count, err
 }
 
 // letterFacts is what the letters about an order can speak of.

@@ -51,7 +51,7 @@ func (s *Server) submit(c *call, order domain.OrderID, seen int) (submitted, err
 			return done, err
 		}
 		outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "submit"),
-			domain.SubmitOrder{Buyer: facts.buyer, Order: order, On: today(c.at), Wishes: facts.wishes, Seen: seen})
+			domain.SubmitOrder{Buyer: facts.buyer, Order: order, On: DayOf(c.at), Wishes: facts.wishes, Seen: seen})
 		if errors.Is(err, domain.Refusal{Code: domain.CartChanged}) {
 			return s.recheck(c, facts, err)
 		}

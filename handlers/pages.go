@@ -10,7 +10,6 @@ import (
 	"path"
 	"strings"
 	"time"
-	_ "time/tzdata" // days are Polish days wherever the portal runs
 
 	"netrom.pl/portal/domain"
 )
@@ -20,15 +19,6 @@ var pageFiles embed.FS
 
 //go:embed static/*
 var staticFiles embed.FS
-
-// poland is where days begin and end.
-var poland = func() *time.Location {
-	location, err := time.LoadLocation("Europe/Warsaw")
-	if err != nil {
-		panic(err)
-	}
-	return location
-}()
 
 // pages by language and name, each with the layout around it.
 var pages = readPages()
@@ -94,9 +84,6 @@ func (w *words) moment(at time.Time) string {
 	at = at.In(poland)
 	return w.day(domain.Day(at.Format(time.DateOnly))) + " " + at.Format("15:04")
 }
-
-// today is the Polish day of a moment.
-func today(at time.Time) domain.Day { return domain.Day(at.In(poland).Format(time.DateOnly)) }
 
 // assets are the files that pages refer to, with a tag that changes with their contents.
 var assets = func() map[string]*download {

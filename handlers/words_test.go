@@ -220,7 +220,7 @@ func TestPolishPlurals(t *testing.T) {
 func TestDaysAndMoments(t *testing.T) {
 	w := time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC)
 	for _, l := range languages {
-		got := spoken[l].moment(w) + "; " + spoken[l].day(today(w))
+		got := spoken[l].moment(w) + "; " + spoken[l].day(DayOf(w))
 		if want := map[domain.Language]string{domain.Polish: "23.11.2026 00:30; 23.11.2026", domain.English: "23 November 2026 00:30; 23 November 2026"}[l]; got != want {
 			t.Errorf("%s: %s, want %s", l, got, want)
 		}

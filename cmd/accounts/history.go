@@ -5,8 +5,8 @@ import (
 	"io"
 	"time"
 
-	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/projections"
 )
 
@@ -20,7 +20,7 @@ func printLedger(w io.Writer, ledger projections.Ledger, totals projections.Tota
 		fmt.Fprintf(w, "  %-12s %-10s %-16s %15s %15s %15s\n", "order", "submitted", "status", "gross", "paid", "open")
 	}
 	for _, order := range ledger.Orders() {
-		fmt.Fprintf(w, "  %-12s %-10s %-16s %15s %15s %15s\n", order.Number, foundation.DayOf(order.Entries[0].At), order.Status(), order.Total.Gross, order.PaidAmount(), open(order))
+		fmt.Fprintf(w, "  %-12s %-10s %-16s %15s %15s %15s\n", order.Number, handlers.DayOf(order.Entries[0].At), order.Status(), order.Total.Gross, order.PaidAmount(), open(order))
 	}
 	printTotals(w, totals)
 }

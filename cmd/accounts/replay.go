@@ -10,6 +10,7 @@ import (
 
 	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/projections"
 )
 
@@ -44,7 +45,7 @@ func readMoment(text string) (time.Time, error) {
 	if moment, err := time.Parse(time.RFC3339, text); err == nil {
 		return moment, nil
 	}
-	end, err := foundation.EndOf(domain.Day(text))
+	end, err := handlers.EndOf(domain.Day(text))
 	if err != nil {
 		return time.Time{}, fmt.Errorf("-as-of %q is neither a day such as 2026-11-22 nor a time such as 2026-11-22T14:30:00Z", text)
 	}

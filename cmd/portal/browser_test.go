@@ -16,6 +16,7 @@ import (
 
 	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/infra/bank"
 )
 
@@ -182,7 +183,7 @@ func payOrder(t *testing.T, p *portal, id domain.OrderID) domain.Order {
 	if err != nil {
 		t.Fatal(err)
 	}
-	day := bank.Date(foundation.DayOf(p.now()))
+	day := bank.Date(handlers.DayOf(p.now()))
 	statement := bank.Statement{Account: string(order.State.Bank.Account), Number: "1", Currency: "PLN", OpenedOn: day, ClosedOn: day, ClosingGrosz: int64(order.State.Open()),
 		Entries: []bank.Entry{{ValueDate: day, BookedOn: day, AmountGrosz: int64(order.State.Open()), Mark: bank.Credit, BankReference: "TEST1", CustomerReference: "NONREF", Title: order.State.Title, PayerName: "PLATNIK"}}}
 	var file bytes.Buffer

@@ -82,14 +82,14 @@ func (p *play) run(ctx context.Context) error {
 
 // nothingOwed waits until the process manager's list of tasks is empty.
 func (p *play) nothingOwed(ctx context.Context) (string, error) {
+	last, err := lastPosition(ctx, p.portal.base.Log, 0)
+	if err != nil {
+		return "", err
+	}
+	if err := p.portal.settle(ctx, last, "tasks"); err != nil {
+		return "", err
+	}
 	for deadline := p.portal.now().Add(letterPatience); ; time.Sleep(20 * time.Millisecond) {
-		last, err := lastPosition(ctx, p.portal.base.Log)
-		if err != nil {
-			return "", err
-		}
-		if err := p.portal.settle(ctx, last, "tasks"); err != nil {
-			return "", err
-		}
 		owed, err := p.portal.tables.Tasks(ctx)
 		switch {
 		case err != nil:

@@ -15,6 +15,7 @@ import (
 
 	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/infra/activation"
 	"netrom.pl/portal/infra/bank"
 	"netrom.pl/portal/infra/mail"
@@ -70,7 +71,7 @@ func (p *play) pay(ctx context.Context) (string, error) {
 	return fmt.Sprintf("%d transfers, %s", booked, domain.Money(statement.ClosingGrosz)), nil
 }
 
-func (p *play) today() bank.Date { return bank.Date(foundation.DayOf(p.portal.now())) }
+func (p *play) today() bank.Date { return bank.Date(handlers.DayOf(p.portal.now())) }
 
 func (p *play) writeStatement(path string, statement bank.Statement) error {
 	var file bytes.Buffer

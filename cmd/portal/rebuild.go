@@ -36,7 +36,7 @@ func rebuild(ctx context.Context, args []string, stdout, stderr io.Writer) error
 }
 
 func rebuildBeside(ctx context.Context, base *foundation.Foundation, stdout io.Writer) error {
-	last, err := lastPosition(ctx, base.Log)
+	last, err := lastPosition(ctx, base.Log, 0)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func compareOnce(ctx context.Context, base *foundation.Foundation, live, rebuilt
 	if err := projections.Rebuild(ctx, rebuilt, base.Log, rebuiltSchema); err != nil {
 		return 0, nil, false, err
 	}
-	before, err := lastPosition(ctx, base.Log)
+	before, err := lastPosition(ctx, base.Log, 0)
 	if err != nil {
 		return 0, nil, false, err
 	}
@@ -98,19 +98,19 @@ func compareOnce(ctx context.Context, base *foundation.Foundation, live, rebuilt
 	if err != nil {
 		return 0, nil, false, err
 	}
-	after, err := lastPosition(ctx, base.Log)
+	after, err := lastPosition(ctx, base.Log, before)
 	return len(folded), projections.Compare(shown, folded), before != after, err
 }
 
-func lastPosition(ctx context.Context, log domain.Log) (domain.Position, error) {
-	var last domain.Position
-	for record, err := range log.History(ctx, 0) {
+// lastPosition is that of the last event after a position, or the position itself if there is none.
+func lastPosition(ctx context.Context, log domain.Log, after domain.Position) (domain.Position, error) {
+	for record, err := range log.History(ctx, after) {
 		if err != nil {
 			return 0, fmt.Errorf("find the end of the log: %w", err)
 		}
-		last = record.Position
+		after = record.Position
 	}
-	return last, nil
+	return after, nil
 }
 
 func dropRebuilt(ctx context.Context, base *foundation.Foundation) error {

@@ -113,7 +113,7 @@ func prepareField(b *testing.B, p *portal) *field {
 		}
 		f.tokens = append(f.tokens, token)
 	}
-	last, err := lastPosition(b.Context(), p.base.Log)
+	last, err := lastPosition(b.Context(), p.base.Log, 0)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/infra/bank"
 	"netrom.pl/portal/infra/mail"
 )
@@ -178,7 +179,7 @@ func (p *pair) pay(id domain.OrderID) {
 		p.t.Fatal(err)
 	}
 	p.paid++
-	day, amount := bank.Date(foundation.DayOf(time.Now())), int64(order.State.Open())
+	day, amount := bank.Date(handlers.DayOf(time.Now())), int64(order.State.Open())
 	statement := bank.Statement{Account: string(order.State.Bank.Account), Number: fmt.Sprint(p.paid), Currency: "PLN", OpenedOn: day, ClosedOn: day, ClosingGrosz: amount,
 		Entries: []bank.Entry{{Key: fmt.Sprint(p.paid), Raw: fmt.Sprint(p.paid), ValueDate: day, BookedOn: day, AmountGrosz: amount, Mark: bank.Credit, Title: order.State.Title}}}
 	by := domain.Cause{Command: uuid.NewString(), Actor: "system:test", At: time.Now()}

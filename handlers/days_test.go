@@ -1,4 +1,4 @@
-package foundation
+package handlers
 
 import (
 	"testing"

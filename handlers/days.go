@@ -1,22 +1,23 @@
-package foundation
+package handlers
 
 import (
 	"fmt"
 	"time"
-	_ "time/tzdata" // days are Polish days, wherever the machine stands
+	_ "time/tzdata" // days are Polish days wherever the portal runs
 
 	"netrom.pl/portal/domain"
 )
 
+// poland is where days begin and end.
 var poland = func() *time.Location {
 	location, err := time.LoadLocation("Europe/Warsaw")
 	if err != nil {
-		panic(fmt.Sprintf("foundation: %v", err)) // the time zones are linked in
+		panic(err)
 	}
 	return location
 }()
 
-// DayOf is the calendar day in Poland.
+// DayOf is the Polish day of a moment.
 func DayOf(at time.Time) domain.Day { return domain.Day(at.In(poland).Format(time.DateOnly)) }
 
 // EndOf is the last moment of a Polish day.
