@@ -115,7 +115,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.BoolVar(&s.insecure, "insecure", false, "allow plain text without passwords on an address that is not of this machine alone")
 	flags.StringVar(&s.tlsCert, "tls-cert", "", "`file` with the certificate of a secure node (PEM)")
 	flags.StringVar(&s.tlsKey, "tls-key", "", "`file` with the key of that certificate (PEM)")
-	flags.StringVar(&s.users, "users", "", "`file` with a name:password on each line, for a secure node; nobody else may be able to read it")
+	flags.StringVar(&s.users, "users", "", "`file` with a name:password on each line, for a secure node; nobody else may be able to read it. Without it: admin:changeit and ops:changeit")
 	flags.Int64Var(&s.cacheMiB, "cache", node.DefaultCacheBytes>>20, "size of the block cache in `MiB`")
 	flags.Int64Var(&s.memtableMiB, "memtable", node.DefaultMemtableBytes>>20, "size of one write buffer in `MiB`")
 	if err := parse(args, stdout, flags); err != nil {
@@ -157,16 +157,19 @@ func (s settings) options(stderr io.Writer) (node.Options, error) {
 		return o, &usageError{fmt.Sprintf("%s can be reached from other machines; give -tls-cert, -tls-key and -users, or say -insecure if everybody there may read and write the log", s.listen)}
 	case s.tlsCert == "":
 		return o, nil
-	case s.users == "":
-		return o, &usageError{"a secure node needs -users with the names and passwords of those who may use it"}
+	}
+	if s.users != "" {
+		var err error
+		if o.Users, err = readUsers(s.users); err != nil {
+			return o, err
+		}
 	}
 	certificate, err := tls.LoadX509KeyPair(s.tlsCert, s.tlsKey)
 	if err != nil {
 		return o, fmt.Errorf("load the certificate %s: %w", s.tlsCert, err)
 	}
 	o.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12}
-	o.Users, err = readUsers(s.users)
-	return o, err
+	return o, nil
 }
 
 // local tells whether only programs on this machine can reach an address.
@@ -211,6 +214,9 @@ func readUsers(path string) (map[string]string, error) {
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("read the users: %w", err)
+	}
+	if len(users) == 0 {
+		return nil, fmt.Errorf("read the users: %s names nobody; write at least one name:password line", path)
 	}
 	return users, nil
 }

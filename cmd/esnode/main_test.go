@@ -105,6 +105,10 @@ func TestComplaints(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(somebodys, "letter"), nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	nobody := filepath.Join(t.TempDir(), "users")
+	if err := os.WriteFile(nobody, []byte("# later\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, row := range []struct {
 		arguments string
 		code      int
@@ -115,7 +119,9 @@ func TestComplaints(t *testing.T) {
 		{"", exitUsage, "say either -data with the folder of the log, or -mem"},
 		{"-mem -data x", exitUsage, "say either -data"},
 		{"-mem -tls-cert x", exitUsage, "needs both -tls-cert and -tls-key"},
-		{"-mem -tls-cert x -tls-key y", exitUsage, "needs -users"},
+		{"-mem -tls-cert x -tls-key y", exitError, "load the certificate x"},
+		{"-mem -users x", exitUsage, "-users is for a secure node"},
+		{"-mem -tls-cert x -tls-key y -users " + nobody, exitError, "names nobody"},
 		{"-mem -listen 0.0.0.0:0", exitUsage, "can be reached from other machines"},
 		{"-mem -listen 0.0.0.0:0 -insecure", exitError, "clients cannot dial that"},
 		{"-mem -listen " + used.address, exitError, "stop whatever uses it, or choose another address"},

@@ -16,6 +16,13 @@ import (
 	"google.golang.org/grpc/metadata"
 )
 
+// DefaultUsers are the names and passwords that an original secure node has when it first starts. They are public: fit
+// for tests, and for a first look on one's own machine. Each call makes a new map.
+// Source: EventStore, src/EventStore.Core/Services/SystemUsers.cs.
+func DefaultUsers() map[string]string {
+	return map[string]string{"admin": "changeit", "ops": "changeit"}
+}
+
 // doors stand before every call: who may come in, and how errors go out.
 type doors struct {
 	users  map[string]string

@@ -71,8 +71,8 @@ type Options struct {
 	Advertise string
 	// TLS makes the node secure: clients need TLS and a name and password of Users. Nil: plain text, no passwords.
 	TLS *tls.Config
-	// Users are the names and passwords of a secure node; it refuses to start without any. There are no access
-	// lists: whoever is known may do everything.
+	// Users are the names and passwords of a secure node. Nil: DefaultUsers, with a warning in the log; empty: an
+	// error. There are no access lists: whoever is known may do everything.
 	Users map[string]string
 	// CacheBytes is the size of the block cache. 0: DefaultCacheBytes.
 	CacheBytes int64
@@ -141,7 +141,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 
 // complete fills in defaults and refuses what cannot work.
 func (o *Options) complete() error {
-	if o.TLS != nil && len(o.Users) == 0 {
+	if o.TLS != nil && o.Users != nil && len(o.Users) == 0 {
 		return errors.New("start a secure node: it has no users; give at least one name and password")
 	}
 	if o.Listen == "" {
@@ -162,6 +162,10 @@ func (o *Options) complete() error {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.TLS != nil && o.Users == nil {
+		o.Users = DefaultUsers()
+		o.Log.Warn("the node has the default users, whose passwords everybody knows; give it users of its own before others can reach it")
 	}
 	if o.fatal == nil {
 		o.fatal = die

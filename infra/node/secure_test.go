@@ -1,6 +1,7 @@
 package node_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -11,11 +12,13 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/big"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +50,26 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }
 
+// tryAppend appends as somebody ("name:password@" or nobody) and expects an error of this code; 0: none.
+func tryAppend(t *testing.T, n *node.Node, who, ca string, want esdb.ErrorCode) {
+	t.Helper()
+	config, err := esdb.ParseConnectionString(fmt.Sprintf("esdb://%s%s?tls=true&tlsCAFile=%s", who, n.Addr(), ca))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Logger = func(esdb.LogLevel, string, ...any) {}
+	c, err := esdb.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	_, err = c.AppendToStream(context.Background(), "s", esdb.AppendToStreamOptions{}, event("x"))
+	var e *esdb.Error
+	if want == 0 && err != nil || want != 0 && (!errors.As(err, &e) || e.Code() != want) {
+		t.Errorf("append gave %v", err)
+	}
+}
+
 func TestSecureNode(t *testing.T) {
 	cert, ca := certificate(t)
 	n := start(t, node.Options{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, Users: map[string]string{"admin": "changeit"}})
@@ -59,23 +82,7 @@ func TestSecureNode(t *testing.T) {
 		{"nobody:changeit@", esdb.ErrorCodeUnauthenticated},
 		{"", esdb.ErrorCodeAccessDenied},
 	} {
-		t.Run(row.who, func(t *testing.T) {
-			config, err := esdb.ParseConnectionString(fmt.Sprintf("esdb://%s%s?tls=true&tlsCAFile=%s", row.who, n.Addr(), ca))
-			if err != nil {
-				t.Fatal(err)
-			}
-			config.Logger = func(esdb.LogLevel, string, ...any) {}
-			c, err := esdb.NewClient(config)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer c.Close()
-			_, err = c.AppendToStream(context.Background(), "s", esdb.AppendToStreamOptions{}, event("x"))
-			var e *esdb.Error
-			if row.want == 0 && err != nil || row.want != 0 && (!errors.As(err, &e) || e.Code() != row.want) {
-				t.Errorf("append gave %v", err)
-			}
-		})
+		t.Run(row.who, func(t *testing.T) { tryAppend(t, n, row.who, ca, row.want) })
 	}
 	pool := x509.NewCertPool()
 	leaf, err := x509.ParseCertificate(cert.Certificate[0])
@@ -93,9 +100,30 @@ func TestSecureNode(t *testing.T) {
 
 func TestSecureNodeNeedsUsers(t *testing.T) {
 	cert, _ := certificate(t)
-	if n, err := node.Start(context.Background(), node.Options{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}}); err == nil {
+	if n, err := node.Start(context.Background(), node.Options{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, Users: map[string]string{}}); err == nil {
 		n.Stop()
-		t.Error("a secure node started without users")
+		t.Error("a secure node started that nobody could use")
+	}
+}
+
+// TestDefaultUsers holds a secure node without users of its own to those of an original one, and to saying so.
+func TestDefaultUsers(t *testing.T) {
+	cert, ca := certificate(t)
+	var log bytes.Buffer
+	n := start(t, node.Options{TLS: &tls.Config{Certificates: []tls.Certificate{cert}}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if !strings.Contains(log.String(), "default users") {
+		t.Errorf("nothing warns of passwords that everybody knows; the log: %s", &log)
+	}
+	for _, row := range []struct {
+		who  string
+		want esdb.ErrorCode
+	}{
+		{"admin:changeit@", 0},
+		{"ops:changeit@", 0},
+		{"ops:changed@", esdb.ErrorCodeUnauthenticated},
+		{"", esdb.ErrorCodeAccessDenied},
+	} {
+		t.Run(row.who, func(t *testing.T) { tryAppend(t, n, row.who, ca, row.want) })
 	}
 }
 
