@@ -21,10 +21,14 @@ func (c passThrough) Marshal(v any) (mem.BufferSlice, error) {
 	return c.CodecV2.Marshal(v)
 }
 
-// Unmarshal takes an encoded message as it comes.
+// Unmarshal takes an encoded message as it comes, and of a discarded one the size.
 func (c passThrough) Unmarshal(data mem.BufferSlice, v any) error {
-	if message, ok := v.(*encoded); ok {
+	switch message := v.(type) {
+	case *encoded:
 		*message = data.Materialize()
+		return nil
+	case *discarded:
+		*message = discarded(data.Len())
 		return nil
 	}
 	return c.CodecV2.Unmarshal(data, v)

@@ -46,10 +46,13 @@ func (d doors) stream(server any, call grpc.ServerStream, info *grpc.StreamServe
 	if err == nil {
 		err = handle(server, call)
 	}
-	if err != nil {
-		return d.refuse(err, call.SetTrailer)
+	if err == nil {
+		return nil
 	}
-	return nil
+	if info.IsClientStream && !info.IsServerStream {
+		discardRest(call)
+	}
+	return d.refuse(err, call.SetTrailer)
 }
 
 // refuse turns an error into a status and its trailers, and tells the operator what is the node's own fault.

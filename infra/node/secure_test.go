@@ -50,8 +50,8 @@ func certificate(t *testing.T) (tls.Certificate, string) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, file
 }
 
-// tryAppend appends as somebody ("name:password@" or nobody) and expects an error of this code; 0: none.
-func tryAppend(t *testing.T, n *node.Node, who, ca string, want esdb.ErrorCode) {
+// dialSecure makes an official client of a secure node; who is empty or "name:password@".
+func dialSecure(t *testing.T, n *node.Node, ca, who string) *esdb.Client {
 	t.Helper()
 	config, err := esdb.ParseConnectionString(fmt.Sprintf("esdb://%s%s?tls=true&tlsCAFile=%s", who, n.Addr(), ca))
 	if err != nil {
@@ -62,8 +62,14 @@ func tryAppend(t *testing.T, n *node.Node, who, ca string, want esdb.ErrorCode) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer c.Close()
-	_, err = c.AppendToStream(context.Background(), "s", esdb.AppendToStreamOptions{}, event("x"))
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// tryAppend appends as somebody ("name:password@" or nobody) and expects an error of this code; 0: none.
+func tryAppend(t *testing.T, n *node.Node, who, ca string, want esdb.ErrorCode) {
+	t.Helper()
+	_, err := dialSecure(t, n, ca, who).AppendToStream(context.Background(), "s", esdb.AppendToStreamOptions{}, event("x"))
 	var e *esdb.Error
 	if want == 0 && err != nil || want != 0 && (!errors.As(err, &e) || e.Code() != want) {
 		t.Errorf("append gave %v", err)
