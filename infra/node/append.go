@@ -138,13 +138,13 @@ func (s *store) history(stream string) (history, error) {
 		} else if last == deleted {
 			h.last = deleted
 		}
-		return h, nil
+	} else {
+		m, err := s.cache.metadata(v, stream)
+		if err != nil {
+			return history{}, err
+		}
+		h.softDeleted = m.softDeleted()
 	}
-	m, err := s.cache.metadata(v, stream)
-	if err != nil {
-		return history{}, err
-	}
-	h.softDeleted = m.softDeleted()
 	if h.last == noStream {
 		last, err := s.cache.head(v, metastream(stream))
 		if err != nil {
@@ -188,6 +188,9 @@ func (d *draft) addNext(stream string, e proposed) (position uint64, err error) 
 	last, err := d.s.cache.head(d.s.latest(), stream)
 	if err != nil {
 		return 0, err
+	}
+	if last == deleted {
+		return 0, errStreamDeleted(stream)
 	}
 	return d.add(stream, last+1, e)
 }

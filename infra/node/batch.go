@@ -3,47 +3,65 @@ package node
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"math"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
-	"google.golang.org/genproto/googleapis/rpc/status"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/emptypb"
 )
 
-// Limits of one BatchAppend call.
+// Limits of one BatchAppend call. A write that would exceed them is refused, the call goes on.
 const (
 	// writeTimeout is the longest a write may take to be complete. Source: EventStore, ClusterVNodeOptions.cs, WriteTimeoutMs.
 	writeTimeout = 2 * time.Second
-	// maxOpenWrites bounds writes begun and not complete, maxUnanswered writes complete and not answered.
-	maxOpenWrites = 64
+	// maxOpenWrites and maxOpenBytes bound writes begun and not complete.
+	maxOpenWrites = 1_024
+	maxOpenBytes  = 2 * maxAppendTotalBytes
+	// maxUnanswered bounds writes complete and not answered. No more is received meanwhile.
 	maxUnanswered = 1_024
 )
 
 // BatchAppend takes any number of writes on one call, each spread over any number of messages, and answers each when
-// it is durable, in the order in which they were completed.
+// it is durable, in the order in which they were completed. When the client has said everything, writes that are not
+// complete run out of time, and the call ends when all are answered.
 // Source: EventStore, src/EventStore.Core/Services/Transport/Grpc/Streams.BatchAppend.cs.
 func (s *streamsServer) BatchAppend(call streams.Streams_BatchAppendServer) error {
 	ctx, cancel := context.WithCancelCause(call.Context())
 	defer cancel(nil)
-	unanswered := make(chan batchAnswer, maxUnanswered)
+	b := &batchCall{
+		store: s.store, call: call, open: make(map[eventID]*batchWrite), timer: time.NewTimer(0),
+		slots: make(chan struct{}, maxUnanswered), unsettled: make(chan batchAnswer, maxUnanswered), settled: make(chan batchAnswer, maxUnanswered),
+	}
+	defer b.timer.Stop()
 	answered := make(chan error, 1)
+	go b.settle()
 	go func() {
-		err := s.answerBatch(call, unanswered)
+		err := b.answer()
 		if err != nil {
 			cancel(err)
 		}
 		answered <- err
 	}()
-	err := s.receiveBatch(ctx, call, unanswered)
-	close(unanswered)
+	err := b.collect(ctx)
+	close(b.unsettled)
 	return errors.Join(<-answered, err)
+}
+
+// batchCall is a BatchAppend call. Three goroutines work on it: one collects writes and appends them, one waits for
+// the disk, and one sends answers. A client that takes no answers stops the first and the last, never the second.
+type batchCall struct {
+	store *store
+	call  streams.Streams_BatchAppendServer
+
+	open      map[eventID]*batchWrite
+	openBytes int
+	timer     *time.Timer // fires when a write may have run out of time
+	fires     time.Time   // when; zero: nobody waits for it
+
+	slots     chan struct{} // holds one entry for each complete write without an answer, so the others never block
+	unsettled chan batchAnswer
+	settled   chan batchAnswer
 }
 
 // batchWrite is a write of which more messages may come.
@@ -57,20 +75,14 @@ type batchWrite struct {
 	deadline    time.Time
 }
 
-// batchAnswer is what is to be said about a write: a refusal, or an answer that has to be settled first.
-type batchAnswer struct {
-	write  *batchWrite
-	answer answer
-	err    error
-}
-
-// receiveBatch collects writes and appends each as soon as it is complete.
-func (s *streamsServer) receiveBatch(ctx context.Context, call streams.Streams_BatchAppendServer, out chan<- batchAnswer) error {
+// collect receives writes and appends each as soon as it is complete, until the client has said everything and no
+// write is open.
+func (b *batchCall) collect(ctx context.Context) error {
 	requests := make(chan *streams.BatchAppendReq)
 	ended := make(chan error, 1)
 	go func() {
 		for {
-			r, err := call.Recv()
+			r, err := b.call.Recv()
 			if err != nil {
 				ended <- err
 				return
@@ -82,83 +94,154 @@ func (s *streamsServer) receiveBatch(ctx context.Context, call streams.Streams_B
 			}
 		}
 	}()
-	open := make(map[eventID]*batchWrite)
-	for {
+	for complete := false; !complete || len(b.open) > 0; {
 		select {
 		case r := <-requests:
-			if err := s.takeBatch(open, r, out); err != nil {
+			if err := b.take(ctx, r); err != nil {
 				return err
 			}
-		case <-nextDeadline(open):
-			for id, w := range open {
-				if !time.Now().Before(w.deadline) {
-					out <- batchAnswer{write: w, err: context.DeadlineExceeded}
-					delete(open, id)
-				}
+		case now := <-b.timer.C:
+			if err := b.expire(ctx, now); err != nil {
+				return err
 			}
 		case err := <-ended:
-			if errors.Is(err, io.EOF) {
-				return nil
+			if !errors.Is(err, io.EOF) {
+				return err
 			}
-			return err
-		case <-s.store.stopping:
+			complete = true
+		case <-b.store.stopping:
 			return errStopping
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
 	}
+	return nil
 }
 
-// nextDeadline fires when the first open write runs out of time; nil, which never fires, when none is open.
-func nextDeadline(open map[eventID]*batchWrite) <-chan time.Time {
-	var first time.Time
-	for _, w := range open {
-		if first.IsZero() || w.deadline.Before(first) {
-			first = w.deadline
-		}
-	}
-	if first.IsZero() {
-		return nil
-	}
-	return time.After(time.Until(first))
-}
-
-// takeBatch adds one message to its write, and appends the write if that was the last.
-func (s *streamsServer) takeBatch(open map[eventID]*batchWrite, r *streams.BatchAppendReq, out chan<- batchAnswer) error {
+// take adds one message to its write, and appends the write if that was the last.
+func (b *batchCall) take(ctx context.Context, r *streams.BatchAppendReq) error {
 	id, err := uuidOf(r.GetCorrelationId())
 	if err != nil {
-		return err
+		return b.conclude(ctx, batchAnswer{write: &batchWrite{correlation: r.GetCorrelationId(), identifier: r.GetOptions().GetStreamIdentifier()}, err: err})
 	}
-	w, begun := open[id]
+	w, begun := b.open[id]
 	if !begun {
 		if r.GetOptions() == nil {
 			return nil // the rest of a write that was refused
 		}
-		if len(open) >= maxOpenWrites {
-			return &failure{code: codes.ResourceExhausted, message: fmt.Sprintf("more than %d writes are begun and not complete", maxOpenWrites)}
-		}
 		w = &batchWrite{correlation: r.GetCorrelationId(), identifier: r.GetOptions().GetStreamIdentifier()}
-		open[id] = w
 		err = w.begin(r.GetOptions())
+	} else if !time.Now().Before(w.deadline) {
+		err = context.DeadlineExceeded
 	}
+	before := w.size.total
 	for _, m := range r.GetProposedMessages() {
 		if err == nil {
 			err = w.add(m)
 		}
 	}
-	switch {
-	case err != nil:
-		out <- batchAnswer{write: w, err: err}
-	case r.GetIsFinal():
-		a, err := s.store.append(w.stream, w.expected, w.events)
-		out <- batchAnswer{write: w, answer: a, err: err}
-	default:
-		return nil
+	if err == nil && !r.GetIsFinal() {
+		if err = b.keep(id, w, w.size.total-before); err == nil {
+			return nil
+		}
 	}
-	delete(open, id)
+	if begun {
+		b.forget(id, before)
+	}
+	if err != nil {
+		return b.conclude(ctx, batchAnswer{write: w, err: err})
+	}
+	return b.conclude(ctx, batchAnswer{write: w})
+}
+
+// keep waits for the rest of a write that has grown by some bytes, if there is room.
+func (b *batchCall) keep(id eventID, w *batchWrite, grown int) error {
+	_, begun := b.open[id]
+	if !begun && len(b.open) >= maxOpenWrites {
+		return invalidArgument("more than %d writes are begun and not complete", maxOpenWrites)
+	}
+	if b.openBytes+grown > maxOpenBytes {
+		return invalidArgument("writes begun and not complete hold more than %d bytes", maxOpenBytes)
+	}
+	b.open[id] = w
+	b.openBytes += grown
+	if b.fires.IsZero() || w.deadline.Before(b.fires) {
+		b.fires = w.deadline
+		b.timer.Reset(time.Until(w.deadline))
+	}
 	return nil
 }
 
+// forget gives back the room of a write.
+func (b *batchCall) forget(id eventID, bytes int) {
+	delete(b.open, id)
+	b.openBytes -= bytes
+}
+
+// expire refuses the writes that have run out of time.
+func (b *batchCall) expire(ctx context.Context, now time.Time) error {
+	b.fires = time.Time{}
+	for id, w := range b.open {
+		if !now.Before(w.deadline) {
+			b.forget(id, w.size.total)
+			if err := b.conclude(ctx, batchAnswer{write: w, err: context.DeadlineExceeded}); err != nil {
+				return err
+			}
+		} else if b.fires.IsZero() || w.deadline.Before(b.fires) {
+			b.fires = w.deadline
+		}
+	}
+	if !b.fires.IsZero() {
+		b.timer.Reset(time.Until(b.fires))
+	}
+	return nil
+}
+
+// conclude appends a write that has not been refused, and has it answered. It waits while too many are unanswered.
+func (b *batchCall) conclude(ctx context.Context, a batchAnswer) error {
+	select {
+	case b.slots <- struct{}{}:
+	case <-b.store.stopping:
+		return errStopping
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if a.err == nil {
+		a.answer, a.err = b.store.append(a.write.stream, a.write.expected, a.write.events)
+	}
+	a.write.events = nil
+	b.unsettled <- a
+	return nil
+}
+
+// settle waits for the disk, write by write, also when nobody listens any more.
+func (b *batchCall) settle() {
+	defer close(b.settled)
+	for a := range b.unsettled {
+		if a.err == nil {
+			a.err = b.store.settle(b.call.Context(), a.answer)
+			a.answer.batch = nil
+		}
+		b.settled <- a
+	}
+}
+
+// answer tells the client about each write, as long as it listens.
+func (b *batchCall) answer() error {
+	var broken error
+	for a := range b.settled {
+		if broken == nil {
+			var r *streams.BatchAppendResp
+			if r, broken = a.response(); broken == nil {
+				broken = b.call.Send(r)
+			}
+		}
+		<-b.slots
+	}
+	return broken
+}
+
+// begin reads the options of a write.
 func (w *batchWrite) begin(o *streams.BatchAppendReq_Options) (err error) {
 	if w.stream, err = streamOf(o.GetStreamIdentifier()); err != nil {
 		return err
@@ -198,98 +281,9 @@ func (w *batchWrite) begin(o *streams.BatchAppendReq_Options) (err error) {
 
 func (w *batchWrite) add(m *streams.BatchAppendReq_ProposedMessage) error {
 	e, err := propose(m)
-	if err == nil {
-		err = w.size.add(e)
+	if err != nil {
+		return err
 	}
 	w.events = append(w.events, e)
-	return err
-}
-
-// answerBatch settles and answers writes one after the other. It settles them all, also when nobody listens any more.
-func (s *streamsServer) answerBatch(call streams.Streams_BatchAppendServer, in <-chan batchAnswer) error {
-	var broken error
-	for b := range in {
-		if b.err == nil {
-			b.err = s.store.settle(call.Context(), b.answer)
-		}
-		if broken == nil {
-			broken = s.sendBatchAnswer(call, b)
-		}
-	}
-	return broken
-}
-
-func (s *streamsServer) sendBatchAnswer(call streams.Streams_BatchAppendServer, b batchAnswer) error {
-	r := &streams.BatchAppendResp{CorrelationId: b.write.correlation, StreamIdentifier: b.write.identifier}
-	switch {
-	case b.err == nil && (b.answer.verdict == write || b.answer.verdict == repeated):
-		r.Result = batchSuccess(b.answer)
-	default:
-		details, err := batchError(b)
-		if err != nil {
-			return err
-		}
-		r.Result = &streams.BatchAppendResp_Error{Error: details}
-	}
-	return call.Send(r)
-}
-
-func batchSuccess(a answer) *streams.BatchAppendResp_Success_ {
-	s := &streams.BatchAppendResp_Success{PositionOption: &streams.BatchAppendResp_Success_Position{
-		Position: &shared.AllStreamPosition{CommitPosition: a.position, PreparePosition: a.position},
-	}}
-	if a.revision == noStream {
-		s.CurrentRevisionOption = &streams.BatchAppendResp_Success_NoStream{NoStream: &emptypb.Empty{}}
-	} else {
-		s.CurrentRevisionOption = &streams.BatchAppendResp_Success_CurrentRevision{CurrentRevision: uint64(a.revision)}
-	}
-	return &streams.BatchAppendResp_Success_{Success: s}
-}
-
-// batchError is the status of a refused write, its reason packed as a detail.
-// Source: EventStore, src/EventStore.Core/Services/Transport/Grpc/Status.cs.
-func batchError(b batchAnswer) (*status.Status, error) {
-	code, message := codes.Unknown, "Unknown"
-	var detail proto.Message = &shared.Unknown{}
-	var f *failure
-	switch {
-	case b.err == nil && b.answer.verdict == streamDeleted:
-		code, message = codes.NotFound, "StreamDeleted"
-		detail = &shared.StreamDeleted{StreamIdentifier: b.write.identifier}
-	case b.err == nil:
-		code, message, detail = codes.AlreadyExists, "WrongExpectedVersion", batchConflict(b.write.expected, b.answer.revision)
-	case errors.Is(b.err, context.DeadlineExceeded):
-		code, message, detail = codes.DeadlineExceeded, "Timeout", &shared.Timeout{}
-	case errors.As(b.err, &f) && len(f.trailers) > 1 && f.trailers[1] == exceptionAppendSize:
-		code, message, detail = codes.InvalidArgument, f.message, &shared.MaximumAppendSizeExceeded{MaxAppendSize: maxAppendBytes}
-	case errors.As(b.err, &f):
-		code, message, detail = codes.InvalidArgument, f.message, &shared.BadRequest{Message: f.message}
-	default:
-		message = b.err.Error()
-	}
-	packed, err := anypb.New(detail)
-	if err != nil {
-		return nil, fmt.Errorf("pack the reason of a refusal: %w", err)
-	}
-	return &status.Status{Code: int32(code), Message: message, Details: []*anypb.Any{packed}}, nil
-}
-
-func batchConflict(expected, current int64) *shared.WrongExpectedVersion {
-	w := &shared.WrongExpectedVersion{}
-	if current == noStream {
-		w.CurrentStreamRevisionOption = &shared.WrongExpectedVersion_CurrentNoStream{CurrentNoStream: &emptypb.Empty{}}
-	} else {
-		w.CurrentStreamRevisionOption = &shared.WrongExpectedVersion_CurrentStreamRevision{CurrentStreamRevision: uint64(current)}
-	}
-	switch expected {
-	case anyRevision:
-		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedAny{ExpectedAny: &emptypb.Empty{}}
-	case streamExists:
-		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedStreamExists{ExpectedStreamExists: &emptypb.Empty{}}
-	case noStream:
-		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedNoStream{ExpectedNoStream: &emptypb.Empty{}}
-	default:
-		w.ExpectedStreamPositionOption = &shared.WrongExpectedVersion_ExpectedStreamPosition{ExpectedStreamPosition: uint64(expected)}
-	}
-	return w
+	return w.size.add(e)
 }

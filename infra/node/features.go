@@ -2,8 +2,6 @@ package node
 
 import (
 	"context"
-	"net"
-	"strconv"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/gossip"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
@@ -49,16 +47,15 @@ type gossipServer struct {
 
 // Read answers with one live leader at the address clients can dial.
 func (g *gossipServer) Read(context.Context, *shared.Empty) (*gossip.ClusterInfo, error) {
-	host, port := g.node.Addr(), 0
-	if h, p, err := net.SplitHostPort(host); err == nil {
-		host = h
-		port, _ = strconv.Atoi(p) // a listener's own port is a number
+	host, port, err := hostPort(g.node.Addr())
+	if err != nil {
+		host = g.node.Addr() // a socket file, which has no port
 	}
 	return &gossip.ClusterInfo{Members: []*gossip.MemberInfo{{
 		InstanceId:   structuredUUID(g.id),
 		TimeStamp:    ticks(g.node.store.now()),
 		State:        gossip.MemberInfo_Leader,
 		IsAlive:      true,
-		HttpEndPoint: &gossip.EndPoint{Address: host, Port: uint32(port)},
+		HttpEndPoint: &gossip.EndPoint{Address: host, Port: port},
 	}}}, nil
 }

@@ -39,8 +39,8 @@ type filter struct {
 	byType   bool
 	regex    *regexp.Regexp
 	prefixes [][]byte
-	window   int // events considered between checkpoints, before the multiplier
-	interval int // events considered between two checkpoints; 0: no checkpoints
+	window   uint32 // events considered between checkpoints, before the multiplier
+	interval uint64 // events considered between two checkpoints; 0: no checkpoints
 }
 
 // matches applies the filter to the original event, a link itself and not its target.
@@ -76,13 +76,13 @@ func parseFilter(o *streams.ReadReq_Options_FilterOptions) (*filter, error) {
 	}
 	switch window := o.GetWindow().(type) {
 	case *streams.ReadReq_Options_FilterOptions_Max:
-		f.window = int(window.Max)
+		f.window = window.Max
 	case *streams.ReadReq_Options_FilterOptions_Count:
 		f.window = defaultWindow
 	default:
 		return nil, invalidArgument("'None' is not a valid WindowOneofCase.")
 	}
-	f.interval = f.window * int(o.GetCheckpointIntervalMultiplier())
+	f.interval = uint64(f.window) * uint64(o.GetCheckpointIntervalMultiplier()) // both have 32 bits
 	if pattern := expression.GetRegex(); pattern != "" {
 		if len(pattern) > maxFilterRegexBytes {
 			return nil, invalidArgument("the regular expression has %d bytes, at most %d are allowed", len(pattern), maxFilterRegexBytes)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -66,13 +68,13 @@ func parseMetadata(r record) streamMetadata {
 		case "$maxAge":
 			var seconds int64
 			seconds, err = f.integer()
-			m.maxAge = time.Duration(min(seconds, math.MaxInt64/int64(time.Second))) * time.Second
+			m.maxAge = time.Duration(max(min(seconds, math.MaxInt64/int64(time.Second)), 0)) * time.Second
 		case "$tb":
 			m.truncateBefore, err = f.integer()
 		case "$cacheControl":
 			_, err = f.integer()
 		case "$tmp":
-			err = json.Unmarshal(f.value, new(bool))
+			err = f.decode(new(bool))
 		case "$acl":
 			err = checkACL(f.value)
 		}
@@ -80,7 +82,7 @@ func parseMetadata(r record) streamMetadata {
 			return streamMetadata{}
 		}
 	}
-	m.maxCount, m.maxAge, m.truncateBefore = max(m.maxCount, 0), max(m.maxAge, 0), max(m.truncateBefore, 0)
+	m.maxCount, m.truncateBefore = max(m.maxCount, 0), max(m.truncateBefore, 0)
 	return m
 }
 
@@ -93,11 +95,12 @@ func checkACL(value json.RawMessage) error {
 	for _, f := range fields {
 		switch f.key {
 		case "$r", "$w", "$d", "$mr", "$mw":
-			if json.Unmarshal(f.value, new(string)) == nil {
+			if f.decode(new(string)) == nil {
 				continue
 			}
-			if err := json.Unmarshal(f.value, new([]string)); err != nil {
-				return err
+			var roles []*string
+			if err := f.decode(&roles); err != nil || slices.Contains(roles, nil) {
+				return fmt.Errorf("metadata entry %s is %s, want a role or a list of roles", f.key, f.value)
 			}
 		}
 	}
@@ -105,14 +108,10 @@ func checkACL(value json.RawMessage) error {
 }
 
 // withTruncateBefore returns a metadata document with $tb replaced; all else, and the order, stay as they are.
-// An empty document gives one that holds $tb only.
 func withTruncateBefore(document []byte, revision int64) ([]byte, error) {
-	var fields []field
-	if len(document) > 0 {
-		var err error
-		if fields, err = parseObject(document); err != nil {
-			return nil, err
-		}
+	fields, err := parseObject(document)
+	if err != nil {
+		return nil, err
 	}
 	value := json.RawMessage(strconv.FormatInt(revision, 10))
 	found := false
@@ -144,12 +143,14 @@ type field struct {
 	value json.RawMessage
 }
 
-func (f field) integer() (int64, error) {
-	var n int64
-	if err := json.Unmarshal(f.value, &n); err != nil || bytes.Equal(f.value, []byte("null")) {
-		return 0, fmt.Errorf("metadata entry %s is %s, want an integer", f.key, f.value)
+func (f field) integer() (n int64, err error) { return n, f.decode(&n) }
+
+// decode is json.Unmarshal, but null is no value of any type.
+func (f field) decode(v any) error {
+	if err := json.Unmarshal(f.value, v); err != nil || bytes.Equal(f.value, []byte("null")) {
+		return fmt.Errorf("metadata entry %s is %s, want %s", f.key, f.value, reflect.TypeOf(v).Elem())
 	}
-	return n, nil
+	return nil
 }
 
 func parseObject(document []byte) ([]field, error) {

@@ -13,6 +13,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"sync"
 	"time"
 
@@ -47,7 +48,7 @@ const (
 	maxMessageBytes       = 17 << 20
 	maxConcurrentStreams  = 4_096 // calls at a time on one connection
 	streamWorkers         = 16
-	httpHeaderTimeout     = 5 * time.Second
+	httpTimeout           = 5 * time.Second // to send a request, to take the answer, to send the next one
 	maxHTTPHeaderBytes    = 16 << 10
 	maxMetadataBytes      = 64 << 10
 	minMemtableBytes      = 1 << 20
@@ -130,10 +131,11 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 	n := &Node{store: s, splitter: newSplitter(l, o.TLS), addr: addr, secure: o.TLS != nil, done: make(chan struct{})}
 	n.grpc = n.newServer(o)
 	n.http = &http.Server{
-		Handler:           health(func() bool { return !n.stopping() }),
-		ReadHeaderTimeout: httpHeaderTimeout,
-		MaxHeaderBytes:    maxHTTPHeaderBytes,
-		ErrorLog:          slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
+		Handler:        health(func() bool { return !n.stopping() }),
+		ReadTimeout:    httpTimeout,
+		WriteTimeout:   httpTimeout,
+		MaxHeaderBytes: maxHTTPHeaderBytes,
+		ErrorLog:       slog.NewLogLogger(o.Log.Handler(), slog.LevelWarn),
 	}
 	go n.serve()
 	return n, nil
@@ -316,6 +318,9 @@ func (n *Node) shutDown(cause error) {
 // address is what clients can dial.
 func address(l net.Listener, advertised string) (string, error) {
 	if advertised != "" {
+		if _, _, err := hostPort(advertised); err != nil {
+			return "", fmt.Errorf("advertise the address %q: %w; name it as host:port", advertised, err)
+		}
 		return advertised, nil
 	}
 	if l.Addr().Network() == "unix" {
@@ -325,4 +330,17 @@ func address(l net.Listener, advertised string) (string, error) {
 		return "", fmt.Errorf("listen on all addresses (%s): clients cannot dial that; name the address to advertise as well", tcp)
 	}
 	return l.Addr().String(), nil
+}
+
+// hostPort splits an address that can be dialled.
+func hostPort(address string) (host string, port uint32, err error) {
+	host, number, err := net.SplitHostPort(address)
+	if err != nil {
+		return "", 0, err
+	}
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err == nil && n == 0 {
+		err = errors.New("port 0 is none that can be dialled")
+	}
+	return host, uint32(n), err
 }

@@ -82,7 +82,7 @@ func (v view) streamPage(q streamQuery) (page, error) {
 	} else {
 		ok = index.SeekGE(streamKey(nil, q.stream, max(q.from, q.first)))
 	}
-	for ; ok; ok = step() {
+	for considered := 0; ok; ok, considered = step(), considered+1 {
 		e, err := indexEntry(index)
 		if err != nil {
 			return page{}, err
@@ -94,7 +94,7 @@ func (v view) streamPage(q streamQuery) (page, error) {
 			break
 		}
 		p.nextInside = e.revision
-		if p.full(q.most) {
+		if considered >= pageConsidered || p.full(q.most) {
 			return p, nil
 		}
 		r, err := p.fetch(log, q.stream, e)
@@ -148,8 +148,8 @@ type logQuery struct {
 
 // marks counts considered events, so that a filtered subscription hears how far it has got.
 type marks struct {
-	interval int
-	since    int
+	interval uint64
+	since    uint64
 }
 
 // logPage reads a run of $all. Positions are dense, so a record that is missing is noticed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +17,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/emptypb"
 
 	"netrom.pl/portal/infra/node"
 )
@@ -95,6 +94,13 @@ func TestReadAnswers(t *testing.T) {
 	write("described", 0, `{"$maxCount":2}`)
 	write("trailing", 5, `{"$maxCount":2} x`)
 	write("zero", 5, `{"$maxCount":0,"$tb":-4}`)
+	write("null", 5, `{"$maxCount":2,"$tmp":null}`)
+	write("no-role", 5, `{"$maxCount":2,"$acl":{"$r":["a",null]}}`)
+	write("roles", 5, `{"$maxCount":2,"$acl":{"$r":["a"],"$w":"b"},"$tmp":true,"$cacheControl":5}`)
+	write("no-age", 5, `{"$maxAge":-9223372036854775807}`)
+	write("far", 50, `{"$tb":40}`)
+	write("described-twice", 1, `{"$maxCount":2}`)
+	write("described-twice", 0, `{"$maxCount":3}`)
 
 	backwards := func(o *streams.ReadReq_Options) {
 		o.ReadDirection = streams.ReadReq_Options_Backwards
@@ -140,12 +146,24 @@ func TestReadAnswers(t *testing.T) {
 		{"malformed metadata counts as none", "malformed", nil, "0 1 2 3 4"},
 		{"text after metadata makes it malformed", "trailing", nil, "0 1 2 3 4"},
 		{"metadata values up to zero count as none", "zero", nil, "0 1 2 3 4"},
+		{"null is no value", "null", nil, "0 1 2 3 4"},
+		{"null is no role", "no-role", nil, "0 1 2 3 4"},
+		{"roles are known", "roles", nil, "3 4"},
+		{"a negative age counts as none", "no-age", nil, "0 1 2 3 4"},
 		{"missing", "nobody", nil, "not found: nobody"},
 		{"metadata before events", "described", nil, "not found: described"},
 		{"metadata", "$$two", nil, "0"},
+		{"the newest metadata", "$$described-twice", nil, "1"},
+		{"the newest metadata backwards", "$$described-twice", both(backwards, count(1)), "1"},
 		{"positions", "plain", positions, "0 1 2 3 4 last=4"},
 		{"positions of a missing stream", "nobody", positions, "not found: nobody"},
 		{"positions of an empty answer", "all-gone", positions, "first=5 last=4"},
+		{"positions beyond the end", "plain", both(from(9), positions), "first=5 last=4"},
+		{"positions at the end", "plain", both(from(5), positions), "last=4"},
+		{"positions of a stream truncated on the first page", "from-3", positions, "3 4 last=4"},
+		{"positions of a stream truncated beyond what was asked for", "from-3", both(positions, count(2)), "first=3 3 4 last=4"},
+		{"positions of a stream truncated beyond the first page", "far", both(positions, count(40)), "first=40 40 41 42 43 44 45 46 47 48 49 last=49"},
+		{"positions backwards of nothing", "far", both(backwards, positions, from(10)), "last=49"},
 		{"positions backwards", "plain", both(backwards, positions, count(1)), "4 last=4"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -158,6 +176,31 @@ func TestReadAnswers(t *testing.T) {
 				t.Errorf("got %q, error %v, want %q", shape(answers), err, row.want)
 			}
 		})
+	}
+}
+
+// reversed turns a list of revisions around.
+func reversed(shape string) string {
+	fields := strings.Fields(shape)
+	slices.Reverse(fields)
+	return strings.Join(fields, " ")
+}
+
+// TestManyExpiredEvents reads past more expired events than the node looks at in one go.
+func TestManyExpiredEvents(t *testing.T) {
+	now := time.Date(2026, 5, 4, 12, 0, 0, 0, time.UTC)
+	n := start(t, node.Options{Now: func() time.Time { return now }})
+	c, bare := dial(t, n), bare(t, n)
+	e := event("")
+	e.EventType, e.Data = "$metadata", []byte(`{"$maxAge":60}`)
+	appendEvents(t, c, "$$s", esdb.Any{}, e)
+	for range 10 {
+		appendEvents(t, c, "s", esdb.Any{}, eventsOf(1000)...)
+	}
+	now = now.Add(time.Hour)
+	appendEvents(t, c, "s", esdb.Any{}, event("young"))
+	if answers, _, err := bareRead(bare, readStreamOptions("s")); err != nil || shape(answers) != "10000" {
+		t.Errorf("got %q, error %v", shape(answers), err)
 	}
 }
 
@@ -176,9 +219,19 @@ func TestMaxAge(t *testing.T) {
 		want  string
 	}{{0, "0 1"}, {31 * time.Second, "1"}, {time.Hour, ""}} {
 		now = now.Add(step.later)
-		if answers, _, err := bareRead(bare, readStreamOptions("s")); err != nil || shape(answers) != step.want {
+		o := readStreamOptions("s")
+		if answers, _, err := bareRead(bare, o); err != nil || shape(answers) != step.want {
 			t.Errorf("after %v: got %q, error %v, want %q", step.later, shape(answers), err, step.want)
 		}
+		o.ReadDirection, o.GetStream().RevisionOption = streams.ReadReq_Options_Backwards, &streams.ReadReq_Options_StreamOptions_End{End: &shared.Empty{}}
+		if answers, _, err := bareRead(bare, o); err != nil || shape(answers) != reversed(step.want) {
+			t.Errorf("after %v, backwards: got %q, error %v, want the reverse of %q", step.later, shape(answers), err, step.want)
+		}
+	}
+	o := readStreamOptions("s")
+	o.ControlOption = &streams.ReadReq_Options_ControlOption{Compatibility: 1}
+	if answers, _, err := bareRead(bare, o); err != nil || shape(answers) != "first=2 last=1" {
+		t.Errorf("with positions: got %q, error %v", shape(answers), err)
 	}
 	now = now.Add(-24 * time.Hour)
 	appendEvents(t, c, "s", esdb.Any{}, event("2"))
@@ -265,71 +318,6 @@ func TestAppendSizes(t *testing.T) {
 				t.Errorf("got %v with %v", err, trailers)
 			}
 		})
-	}
-}
-
-func TestBatchAppend(t *testing.T) {
-	n := start(t, node.Options{})
-	c := bare(t, n)
-	appendEvents(t, dial(t, n), "taken", esdb.NoStream{}, event("0"))
-	call, err := c.BatchAppend(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
-	proposed := func(content string) []*streams.BatchAppendReq_ProposedMessage {
-		return []*streams.BatchAppendReq_ProposedMessage{{Id: &shared.UUID{Value: &shared.UUID_String_{String_: uuid.NewString()}},
-			Metadata: map[string]string{"type": "T", "content-type": "application/json"}, Data: []byte(content)}}
-	}
-	options := func(stream string) *streams.BatchAppendReq_Options {
-		return &streams.BatchAppendReq_Options{StreamIdentifier: identifier(stream),
-			ExpectedStreamPosition: &streams.BatchAppendReq_Options_NoStream{NoStream: &emptypb.Empty{}}}
-	}
-	ids := map[string]*shared.UUID{}
-	for _, name := range []string{"a", "b", "conflict", "late", "big", "unfinished"} {
-		ids[name] = &shared.UUID{Value: &shared.UUID_String_{String_: uuid.NewString()}}
-	}
-	late := options("late")
-	late.DeadlineOption = &streams.BatchAppendReq_Options_Deadline{Deadline: durationpb.New(-time.Second)}
-	short := options("unfinished")
-	short.DeadlineOption = &streams.BatchAppendReq_Options_Deadline{Deadline: durationpb.New(20 * time.Millisecond)}
-	for _, r := range []*streams.BatchAppendReq{
-		{CorrelationId: ids["unfinished"], Options: short, ProposedMessages: proposed("0")},
-		{CorrelationId: ids["a"], Options: options("a"), ProposedMessages: proposed("0")},
-		{CorrelationId: ids["b"], Options: options("b"), ProposedMessages: proposed("0"), IsFinal: true},
-		{CorrelationId: ids["a"], ProposedMessages: proposed("1")},
-		{CorrelationId: ids["conflict"], Options: options("taken"), ProposedMessages: proposed("0"), IsFinal: true},
-		{CorrelationId: ids["late"], Options: late, ProposedMessages: proposed("0"), IsFinal: true},
-		{CorrelationId: ids["big"], Options: options("big"), ProposedMessages: proposed(strings.Repeat("x", 1_048_577)), IsFinal: true},
-		{CorrelationId: ids["a"], ProposedMessages: proposed("2"), IsFinal: true},
-	} {
-		if err := call.Send(r); err != nil {
-			t.Fatal(err)
-		}
-	}
-	got := map[string]string{}
-	for range ids {
-		r, err := call.Recv()
-		if err != nil {
-			t.Fatal(err)
-		}
-		for name, id := range ids {
-			if id.GetString_() == r.GetCorrelationId().GetString_() {
-				got[name] = fmt.Sprintf("%s %d %d %v", r.GetStreamIdentifier().GetStreamName(), r.GetSuccess().GetCurrentRevision(), r.GetError().GetCode(), len(r.GetError().GetDetails()))
-			}
-		}
-	}
-	equal(t, "answers", got, map[string]string{
-		"a": "a 2 0 0", "b": "b 0 0 0", "conflict": "taken 0 6 1", "late": "late 0 4 1", "big": "big 0 3 1", "unfinished": "unfinished 0 4 1",
-	})
-	if err := call.CloseSend(); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := call.Recv(); !errors.Is(err, io.EOF) {
-		t.Errorf("the call ended with %v", err)
-	}
-	answers, _, err := bareRead(c, readStreamOptions("a"))
-	if err != nil || shape(answers) != "0 1 2" {
-		t.Errorf("stream a is %q, error %v", shape(answers), err)
 	}
 }
 

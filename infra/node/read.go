@@ -32,8 +32,12 @@ type sender struct {
 	request readRequest
 }
 
-// ask runs a question on a view of the log while Pebble is certain to be open.
+// ask runs a question on a view of the log while Pebble is certain to be open. Nothing is asked for a caller who is
+// gone: a filter that matches nothing would otherwise search the whole log for nobody.
 func (s sender) ask(v view, question func(view) error) error {
+	if err := s.call.Context().Err(); err != nil {
+		return err
+	}
 	if err := s.store.enter(); err != nil {
 		return err
 	}
@@ -85,16 +89,19 @@ func (s sender) stream() error {
 	if q.backwards && (q.fromEnd || next.from > state.last) {
 		next.from = state.last
 	}
-	sent := 0
-	for remaining := q.count; remaining > 0; {
-		next.most = atMost(remaining)
+	if err := s.sendFirstReadable(state); err != nil {
+		return err
+	}
+	sent := uint64(0)
+	for sent < q.count {
+		next.most = atMost(q.count - sent)
 		var p page
 		err := s.ask(v, func(v view) (err error) { p, err = v.streamPage(next); return err })
 		if err != nil {
 			return err
 		}
-		if sent == 0 && len(p.records) == 0 && !q.backwards {
-			if err := s.sendFirstRevision(state); err != nil {
+		if p.done && sent+uint64(len(p.records)) == 0 {
+			if err := s.sendNextRevision(state); err != nil {
 				return err
 			}
 		}
@@ -104,8 +111,7 @@ func (s sender) stream() error {
 		if p.done {
 			break
 		}
-		sent += len(p.records)
-		remaining -= uint64(len(p.records))
+		sent += uint64(len(p.records))
 		next.from = p.nextInside
 	}
 	return s.sendLastRevision(state)
@@ -190,13 +196,38 @@ func (s sender) sendNotFound() error {
 	return s.call.SendMsg(encoded(appendMessage(nil, respNotFound, appendMessage(nil, 1, identifier))))
 }
 
-// sendFirstRevision tells, before an empty answer, where the readable part of the stream begins.
-func (s sender) sendFirstRevision(state streamState) error {
-	q := s.request
-	if q.compatibility < 1 || state.first() == q.revision || q.revision > state.last {
+// firstPage is how many revisions an original looks at before it decides whether to tell where a stream begins.
+// Source: EventStore, src/EventStore.Core/Services/Transport/Enumerators/Enumerator.cs, ReadBatchSize.
+const firstPage = 32
+
+// beginsBeyondFirstPage tells whether truncation hides all that an original would look at first.
+func (s sender) beginsBeyondFirstPage(state streamState) bool {
+	return state.first()-s.request.revision >= int64(min(s.request.count, firstPage))
+}
+
+// sendFirstReadable tells, before the events of a forward read, where the readable part of a stream begins that is
+// truncated far beyond the revision asked for.
+// Source: EventStore, src/EventStore.Core/Services/Transport/Enumerators/Enumerator.ReadStreamForwards.cs.
+func (s sender) sendFirstReadable(state streamState) error {
+	if s.request.backwards || !s.beginsBeyondFirstPage(state) {
 		return nil
 	}
-	return s.call.SendMsg(encoded(appendVarint(nil, respFirstRevision, uint64(state.first()))))
+	return s.sendFirstRevision(state.first())
+}
+
+// sendNextRevision tells, instead of the events of a forward read that has none, which revision the next one gets.
+func (s sender) sendNextRevision(state streamState) error {
+	if s.request.backwards || s.beginsBeyondFirstPage(state) || s.request.revision == state.last+1 {
+		return nil
+	}
+	return s.sendFirstRevision(state.last + 1)
+}
+
+func (s sender) sendFirstRevision(revision int64) error {
+	if s.request.compatibility < 1 {
+		return nil
+	}
+	return s.call.SendMsg(encoded(appendVarint(nil, respFirstRevision, uint64(revision))))
 }
 
 func (s sender) sendLastRevision(state streamState) error {

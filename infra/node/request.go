@@ -52,7 +52,7 @@ func parseRead(o *streams.ReadReq_Options) (readRequest, error) {
 		if q.filter, err = parseFilter(f.Filter); err != nil {
 			return readRequest{}, err
 		}
-		if q.subscription && q.filter.interval <= 0 {
+		if q.subscription && q.filter.interval == 0 {
 			return readRequest{}, unknown("the window and the checkpoint interval multiplier of a filter must be above zero")
 		}
 		return q, nil

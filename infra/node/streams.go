@@ -137,6 +137,9 @@ func propose(m proposedMessage) (proposed, error) {
 	if err != nil {
 		return proposed{}, err
 	}
+	if id == (eventID{}) {
+		return proposed{}, unknown("the id of an event is empty")
+	}
 	if kind == "" {
 		return proposed{}, unknown("the type of an event is empty")
 	}

@@ -8,7 +8,8 @@ import (
 )
 
 // A subscription is a loop: read a page, send it, and when there is no more, wait until the log has grown. It keeps
-// no queue, so it neither overflows nor drops anything, however slowly the client reads.
+// no queue, so it neither overflows nor drops anything, however slowly the client reads. One that had more to send
+// than a page was behind, and says that it has caught up each time it has.
 
 // subscribeToLog sends $all from after a position, for ever.
 func (s sender) subscribeToLog() error {
@@ -35,6 +36,7 @@ func (s sender) subscribeToLog() error {
 		}
 		next.from = p.nextInLog
 		if !p.done {
+			live = false
 			continue
 		}
 		if !live {
@@ -83,8 +85,8 @@ func (s sender) subscribeToStream() error {
 	if err := s.sendConfirmation(); err != nil {
 		return err
 	}
-	for live := false; ; v = s.store.view() {
-		if !live {
+	for history, live := true, false; ; v = s.store.view() {
+		if history {
 			next.first, next.metadata, next.now = state.historyFrom(), state.metadata, s.store.now()
 		}
 		var p page
@@ -100,12 +102,16 @@ func (s sender) subscribeToStream() error {
 		}
 		next.from = p.nextInside
 		if !p.done {
+			live = false
 			continue
+		}
+		if history {
+			history = false
+			next.first, next.metadata, next.now = 0, streamMetadata{}, time.Time{}
+			next.from = max(next.from, state.historyFrom())
 		}
 		if !live {
 			live = true
-			next.first, next.metadata, next.now = 0, streamMetadata{}, time.Time{}
-			next.from = max(next.from, state.historyFrom())
 			if err := s.sendStreamCaughtUp(v); err != nil {
 				return err
 			}

@@ -14,7 +14,7 @@ type eventID [16]byte
 
 func (id eventID) String() string { return uuid.UUID(id).String() }
 
-// uuidOf reads an event id in either form; both forms of a UUID are the same id.
+// uuidOf reads a UUID in either form; both forms of a UUID are the same id.
 func uuidOf(m *shared.UUID) (eventID, error) {
 	var id eventID
 	switch v := m.GetValue().(type) {
@@ -24,12 +24,11 @@ func uuidOf(m *shared.UUID) (eventID, error) {
 	case *shared.UUID_String_:
 		parsed, err := uuid.Parse(v.String_)
 		if err != nil {
-			return eventID{}, unknown("event id %q is not a UUID", v.String_)
+			return eventID{}, unknown("id %q is not a UUID", v.String_)
 		}
 		id = eventID(parsed)
-	}
-	if id == (eventID{}) {
-		return eventID{}, unknown("the id of an event is empty")
+	default:
+		return eventID{}, unknown("an id is missing")
 	}
 	return id, nil
 }
