@@ -87,7 +87,10 @@ func (s *store) changeInOrder(stream string, expected int64, ids []eventID, appl
 	a := answer{verdict: v}
 	switch v {
 	case write:
-		d := s.draft()
+		d, err := s.draft()
+		if err != nil {
+			return answer{}, err
+		}
 		if a, err = apply(d, h); err != nil {
 			return answer{}, errors.Join(err, d.batch.Close())
 		}
@@ -174,8 +177,12 @@ type change struct {
 	metadata *streamMetadata // what the event makes apply to it; nil: nothing, as for the metadata of a metastream
 }
 
-func (s *store) draft() *draft {
-	return &draft{s: s, batch: s.db.NewBatch(), position: s.applied, created: max(s.created, ticks(s.now()))}
+func (s *store) draft() (*draft, error) {
+	d := &draft{s: s, batch: s.db.NewBatch(), position: s.applied, created: max(s.created, ticks(s.now()))}
+	if err := d.batch.LogData(pledge{s.durable.load(), s.applied + 1}.encode(), nil); err != nil {
+		return nil, fmt.Errorf("add a pledge: %w", err)
+	}
+	return d, nil
 }
 
 // addNext adds an event after the last one of a stream.

@@ -24,6 +24,12 @@ func CheckOnDisk(dir string, fs vfs.FS) (CheckReport, error) { return checkFolde
 // Durable is the position up to which the log is known to be on disk.
 func (n *Node) Durable() uint64 { return n.store.durable.load() }
 
+// Pledged is the position that the write-ahead logs in a folder say was durable.
+func Pledged(dir string, fs vfs.FS) (uint64, error) {
+	p, err := readPledges(dir, fs)
+	return p.durable, err
+}
+
 // instantServer acknowledges appends that it does not store.
 type instantServer struct{ streamsServer }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math"
 	"sync"
@@ -45,7 +44,7 @@ type storeOptions struct {
 // everybody reads through a view that ends at the watermark.
 type store struct {
 	db       *pebble.DB
-	lock     io.Closer
+	lock     *pebble.Lock
 	readOnly bool
 	now      func() time.Time
 	log      *slog.Logger
@@ -73,6 +72,9 @@ func openStore(o storeOptions) (*store, error) {
 		return nil, fmt.Errorf("lock the log in %q: %w; stop the node that uses this folder, or choose another folder", o.dir, err)
 	}
 	s.lock = lock
+	if err := s.verifyPledges(o); err != nil {
+		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), lock.Close())
+	}
 	disk := &watchedDisk{FS: o.fs, fail: s.fail}
 	options := o.pebbleOptions()
 	options.FS, options.Lock, options.Logger = disk, lock, pebbleLogger{s}
@@ -85,6 +87,9 @@ func openStore(o storeOptions) (*store, error) {
 	disk.opened.Store(true)
 	if err := s.resume(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), s.close())
+	}
+	if !s.readOnly {
+		go s.pledgeWhenQuiet()
 	}
 	return s, nil
 }
@@ -179,8 +184,8 @@ func (s *store) close() error {
 	s.closed = true
 	var flushErr error
 	if !s.readOnly {
-		// Tables have checksums throughout. In a write-ahead log, a damaged record looks like its end.
-		flushErr = s.db.Flush()
+		// Tables have checksums throughout, and the pledge tells if one is missing at the next start.
+		flushErr = errors.Join(s.db.Flush(), s.db.LogData(pledge{durable: s.durable.load()}.encode(), pebble.Sync))
 	}
 	if err := errors.Join(flushErr, s.db.Close(), s.lock.Close()); err != nil {
 		return fmt.Errorf("close the log: %w", err)
