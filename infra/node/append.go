@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/google/uuid"
@@ -158,6 +159,9 @@ func (s *store) history(stream string) (history, error) {
 	return h, nil
 }
 
+// recordOverhead is about how many bytes a stored record has besides what its sizes depend on.
+const recordOverhead = 160
+
 // draft is a batch being written, always under mu.
 type draft struct {
 	s        *store
@@ -205,7 +209,8 @@ func (d *draft) addNext(stream string, e proposed) (position uint64, err error) 
 // add gives an event its place and adds it to the batch: the record, its place in the stream, its id.
 func (d *draft) add(stream string, revision int64, e proposed) (position uint64, err error) {
 	d.position++
-	d.value = appendStored(d.value[:0], e, stream, revision, d.position, d.created)
+	d.value = slices.Grow(d.value[:0], len(e.data)+len(e.custom)+len(e.kind)+len(stream)+recordOverhead)
+	d.value = appendStored(d.value, e, stream, revision, d.position, d.created)
 	d.key = logKey(d.key[:0], d.position)
 	if err := d.batch.Set(d.key, d.value, nil); err != nil {
 		return 0, fmt.Errorf("add a record: %w", err)

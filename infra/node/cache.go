@@ -32,7 +32,11 @@ func (c *streamCache) metadata(v view, stream string) (streamMetadata, error) {
 	if m, known := c.metas[stream]; known {
 		return m, nil
 	}
-	m, err := v.metadata(stream)
+	var m streamMetadata
+	last, err := c.head(v, metastream(stream)) // the commit check asks for it too
+	if err == nil && (last != noStream || isMetastream(stream)) {
+		m, err = v.metadata(stream)
+	}
 	if err != nil {
 		return streamMetadata{}, err
 	}

@@ -30,6 +30,9 @@ func Pledged(dir string, fs vfs.FS) (uint64, error) {
 	return p.durable, err
 }
 
+// CachedBytes is how much of the log the block cache holds.
+func (n *Node) CachedBytes() int64 { return n.store.db.Metrics().BlockCache.Size }
+
 // instantServer acknowledges appends that it does not store.
 type instantServer struct{ streamsServer }
 

@@ -49,6 +49,8 @@ const (
 	maxConcurrentStreams  = 4_096 // calls at a time on one connection
 	streamWorkers         = 16
 	httpTimeout           = 5 * time.Second // to send a request, to take the answer, to send the next one
+	callWindowBytes       = 256 << 10 // how much one call, and all of a connection, may send ahead; fixed windows
+	connectionWindowBytes = 1 << 20   // need no pings that measure the line
 	maxHTTPHeaderBytes    = 16 << 10
 	maxMetadataBytes      = 64 << 10
 	minMemtableBytes      = 1 << 20
@@ -75,7 +77,7 @@ type Options struct {
 	// Users are the names and passwords of a secure node. Nil: DefaultUsers, with a warning in the log; empty: an
 	// error. There are no access lists: whoever is known may do everything.
 	Users map[string]string
-	// CacheBytes is the size of the block cache. 0: DefaultCacheBytes.
+	// CacheBytes is the size of the block cache, which may also use what the write buffers leave. 0: DefaultCacheBytes.
 	CacheBytes int64
 	// MemtableBytes is the size of one of up to three write buffers. 0: DefaultMemtableBytes.
 	MemtableBytes int64
@@ -237,6 +239,8 @@ func serverOptions(doors doors) []grpc.ServerOption {
 		grpc.MaxConcurrentStreams(maxConcurrentStreams),
 		grpc.MaxHeaderListSize(maxMetadataBytes),
 		grpc.NumStreamWorkers(streamWorkers),
+		grpc.InitialWindowSize(callWindowBytes),
+		grpc.InitialConnWindowSize(connectionWindowBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingTimeout}),
 		grpc.UnaryInterceptor(doors.unary),
