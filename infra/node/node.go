@@ -49,8 +49,8 @@ const (
 	maxConcurrentStreams  = 4_096 // calls at a time on one connection
 	streamWorkers         = 16
 	httpTimeout           = 5 * time.Second // to send a request, to take the answer, to send the next one
-	callWindowBytes       = 256 << 10 // how much one call, and all of a connection, may send ahead; fixed windows
-	connectionWindowBytes = 1 << 20   // need no pings that measure the line
+	callWindowBytes       = 256 << 10       // how much one call, and all of a connection, may send ahead; fixed windows
+	connectionWindowBytes = 1 << 20         // need no pings that measure the line
 	maxHTTPHeaderBytes    = 16 << 10
 	maxMetadataBytes      = 64 << 10
 	minMemtableBytes      = 1 << 20
