@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/lib/pq"
-
 	"netrom.pl/portal/domain"
 )
 
@@ -103,48 +101,12 @@ type Pick struct {
 	Item     domain.ItemID     // identity of the cart position that it becomes
 }
 
-// selectWishes answers everything about the picks at once: $1 buyer, $2 licences, $3 programs, $4 customers.
-const selectWishes = `
-	with licence as (
-		select e.licence, e.customer, e.program, e.state
-		from entitlements e join customers owner on owner.id = e.customer
-		where e.licence = any($2) and ` + visible + `
-	)
-	select 'licence' as kind, licence as key, state from licence
-	union all
-	select 'program', program, state from programs
-	where program in (select unnest($3::text[]) union select program from licence)
-	union all
-	select 'customer', owner.id, owner.state from customers owner
-	where owner.id in (select unnest($4::text[]) union select customer from licence) and ` + visible
-
-// Wishes turns ticked rows into what a cart needs to know to decide about them, in one round trip. An offer or a client
-// that does not exist or is not the buyer's refuses with NotFound.
+// Wishes turns ticked rows into what a cart needs to know to decide about them. An offer or a client that does not exist
+// or is not the buyer's refuses with NotFound.
 func (t *Tables) Wishes(ctx context.Context, buyer domain.CustomerID, picks []Pick) (domain.Customer, []domain.Wish, error) {
-	var licences, programs []string
-	clients := []string{string(buyer)}
-	for _, pick := range picks {
-		licence, program, _ := parts(pick)
-		if licence != "" {
-			licences = append(licences, string(licence))
-		} else {
-			programs, clients = append(programs, program), append(clients, string(pick.Client))
-		}
-	}
-	var rows []struct {
-		Kind string
-		stateRow
-	}
-	// A query that can be cancelled costs the driver two more changes of goroutine; this one is over sooner.
-	err := t.wishes.SelectContext(context.WithoutCancel(ctx), &rows, buyer, pq.Array(licences), pq.Array(programs), pq.Array(clients))
+	known, err := t.gather(ctx, subjectsOf(buyer, picks))
 	if err != nil {
 		return domain.Customer{}, nil, fmt.Errorf("gather facts: %w", err)
-	}
-	known := facts{licences: map[domain.LicenceID]*domain.Licence{}, programs: map[domain.ProgramID]*domain.Program{}, customers: map[domain.CustomerID]*domain.Customer{}}
-	for _, row := range rows {
-		if err := known.add(row.Kind, row.stateRow); err != nil {
-			return domain.Customer{}, nil, fmt.Errorf("gather facts: %w", err)
-		}
 	}
 	if known.customers[buyer] == nil {
 		return domain.Customer{}, nil, domain.Refusal{Code: domain.NotFound}
@@ -169,43 +131,4 @@ func parts(pick Pick) (licence domain.LicenceID, program string, entry domain.En
 	}
 	program, _, _ = strings.Cut(pick.Offer, "-")
 	return "", program, domain.EntryID(pick.Offer)
-}
-
-// facts are the states that some picks concern.
-type facts struct {
-	licences  map[domain.LicenceID]*domain.Licence
-	programs  map[domain.ProgramID]*domain.Program
-	customers map[domain.CustomerID]*domain.Customer
-}
-
-func (f facts) add(kind string, row stateRow) (err error) {
-	switch kind {
-	case "licence":
-		f.licences[domain.LicenceID(row.Key)], err = decode[domain.Licence](row.State)
-	case "program":
-		f.programs[domain.ProgramID(row.Key)], err = decode[domain.Program](row.State)
-	case "customer":
-		f.customers[domain.CustomerID(row.Key)], err = decode[domain.Customer](row.State)
-	}
-	return err
-}
-
-func (f facts) wish(buyer domain.CustomerID, pick Pick) (domain.Wish, bool) {
-	id, code, entry := parts(pick)
-	wish := domain.Wish{Item: pick.Item, Entry: entry, Stations: pick.Stations}
-	client, program := pick.Client, domain.ProgramID(code)
-	if id != "" {
-		licence := f.licences[id]
-		if licence == nil {
-			return wish, false
-		}
-		wish.Licence, client, program = *licence, licence.Customer, licence.Program
-	} else if client == "" {
-		client = buyer
-	}
-	if f.customers[client] == nil || f.programs[program] == nil {
-		return wish, false
-	}
-	wish.Client, wish.Program = *f.customers[client], *f.programs[program]
-	return wish, true
 }

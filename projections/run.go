@@ -117,7 +117,7 @@ func (o *owner) run(ctx context.Context) error {
 	if err := o.takeOver(ctx); err != nil {
 		return err
 	}
-	mark(o.db, o.view.Name, o.at.Position)
+	mark(o.db, o.view.Name, o.at.Position, true)
 	defer unmark(o.db, o.view.Name)
 	following, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -258,7 +258,7 @@ func (o *owner) show(ctx context.Context, page []domain.Record, at checkpoint) e
 		return err
 	}
 	o.durable = at
-	o.seen(at)
+	o.seen(at, true)
 	return nil
 }
 
@@ -305,14 +305,14 @@ func (o *owner) move(ctx context.Context, at checkpoint) error {
 	return nil
 }
 
-func (o *owner) seen(at checkpoint) {
+func (o *owner) seen(at checkpoint, changed bool) {
 	o.at, o.progress = at, true
-	mark(o.db, o.view.Name, at.Position)
+	mark(o.db, o.view.Name, at.Position, changed)
 }
 
 // skip passes over records that do not concern the view; the database learns of it a little later.
 func (o *owner) skip(at checkpoint) {
-	o.seen(at)
+	o.seen(at, false)
 	if o.flushing {
 		return
 	}

@@ -20,21 +20,28 @@ import (
 // what a crash of Postgres takes away is seen once more, and the disk's time is left to the log.
 const beginPage = `begin; set local synchronous_commit = off`
 
+// statesMax is how many folded states a session remembers from one page to the next.
+const statesMax = 256
+
 // Session is the one connection on which a view locks, reads and writes. Whoever loses it loses lock and transaction
-// together, so a former owner cannot write. Statements are prepared once and run inside the transaction that is open.
-// Not for use by several goroutines at once.
+// together, so a former owner cannot write, and what the tables hold is what was last written here. Statements are
+// prepared once and run inside the transaction that is open. Not for use by several goroutines at once.
 type Session struct {
 	conn     *sqlx.Conn
 	prepared map[string]*sqlx.Stmt
-	failed   error // of a statement of the transaction that is open
+	states   map[stateKey]any // as the transaction that is open sees them
+	failed   error            // of a statement of the transaction that is open
 }
+
+// stateKey names a folded state: the query that reads it, and its key.
+type stateKey struct{ query, key string }
 
 func openSession(ctx context.Context, db *sqlx.DB) (*Session, error) {
 	conn, err := db.Connx(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("connect: %w", err)
 	}
-	return &Session{conn: conn, prepared: map[string]*sqlx.Stmt{}}, nil
+	return &Session{conn: conn, prepared: map[string]*sqlx.Stmt{}, states: map[stateKey]any{}}, nil
 }
 
 // close ends the connection instead of giving it back, so that its lock and its statements end with it.
@@ -107,25 +114,38 @@ func (s *Session) see(ctx context.Context, view View, page []domain.Record, move
 	if _, err := s.conn.ExecContext(ctx, `commit`); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	if len(s.states) > statesMax {
+		clear(s.states)
+	}
 	return nil
 }
 
 // rollBack leaves no transaction open. If it fails, the connection is broken, which the next statement tells.
 func (s *Session) rollBack(ctx context.Context) {
+	clear(s.states)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewellMax)
 	defer cancel()
 	_, _ = s.conn.ExecContext(ctx, `rollback`)
 }
 
-// remembered reads the folded states of some keys with a query that answers the columns key and state. A key without
-// a row gets the zero state.
+// remembered gives the folded states of some keys, as the view's last page left them; a query that answers the columns
+// key and state reads those that were not seen lately. A key without a row gets the zero state. The view writes every
+// state that it evolves.
 func remembered[S any](ctx context.Context, s *Session, query string, keys []string) (map[string]*S, error) {
 	states := make(map[string]*S, len(keys))
-	if len(keys) == 0 {
+	var unknown []string
+	for _, key := range keys {
+		if state, ok := s.states[stateKey{query, key}]; ok {
+			states[key] = state.(*S)
+		} else {
+			unknown = append(unknown, key)
+		}
+	}
+	if len(unknown) == 0 {
 		return states, nil
 	}
 	var rows []stateRow
-	if err := s.choose(ctx, &rows, query, pq.Array(keys)); err != nil {
+	if err := s.choose(ctx, &rows, query, pq.Array(unknown)); err != nil {
 		return nil, fmt.Errorf("read states: %w", err)
 	}
 	for _, row := range rows {
@@ -135,10 +155,11 @@ func remembered[S any](ctx context.Context, s *Session, query string, keys []str
 		}
 		states[row.Key] = state
 	}
-	for _, key := range keys {
+	for _, key := range unknown {
 		if states[key] == nil {
 			states[key] = new(S)
 		}
+		s.states[stateKey{query, key}] = states[key]
 	}
 	return states, nil
 }

@@ -17,27 +17,52 @@ import (
 // watermarks tells how far the views have come that this process runs on one database. They may be ahead of the
 // checkpoints in the database by records that do not concern the view.
 type watermarks struct {
-	at    map[string]domain.Position // by view
-	moved chan struct{}              // closed at the next change; nil when nobody waits
+	at      map[string]domain.Position // by view
+	changed map[string]uint64          // by view: the number of its last change, or of the beginning of its turn
+	moved   chan struct{}              // closed at the next change; nil when nobody waits
 }
 
-// here holds the watermarks of this process by database handle, guarded by hereMu.
+// here holds the watermarks of this process by database handle, and changes counts the changes of all its views. Both
+// are guarded by hereMu.
 var (
-	hereMu sync.Mutex
-	here   = map[*sqlx.DB]*watermarks{}
+	hereMu  sync.Mutex
+	here    = map[*sqlx.DB]*watermarks{}
+	changes uint64
 )
 
-// mark notes that a view of this process shows everything up to a position.
-func mark(db *sqlx.DB, view string, at domain.Position) {
+// mark notes that a view of this process shows everything up to a position, and whether its tables may have changed.
+func mark(db *sqlx.DB, view string, at domain.Position, changed bool) {
 	hereMu.Lock()
 	defer hereMu.Unlock()
 	marks := here[db]
 	if marks == nil {
-		marks = &watermarks{at: map[string]domain.Position{}}
+		marks = &watermarks{at: map[string]domain.Position{}, changed: map[string]uint64{}}
 		here[db] = marks
 	}
 	marks.at[view] = at
+	if changed {
+		changes++
+		marks.changed[view] = changes
+	}
 	marks.wake()
+}
+
+// edition numbers what some views show: as long as the number is the same, none of their tables has changed. It is not
+// known when one of the views runs elsewhere.
+func edition(db *sqlx.DB, views ...string) (number uint64, known bool) {
+	hereMu.Lock()
+	defer hereMu.Unlock()
+	marks := here[db]
+	if marks == nil {
+		return 0, false
+	}
+	for _, view := range views {
+		if _, runs := marks.at[view]; !runs {
+			return 0, false
+		}
+		number = max(number, marks.changed[view])
+	}
+	return number, true
 }
 
 // unmark notes that this process does not run the view any more.

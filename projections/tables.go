@@ -11,17 +11,20 @@ import (
 // Tables is what pages read: one prepared statement for each question, safe for concurrent use. Joins happen here, so
 // an answer is as fresh as the slowest of the views that it reads.
 type Tables struct {
-	entitlements, entitlement, updates, newPrograms, wishes *sqlx.Stmt
-	cart, names, orders, order                              *sqlx.Stmt
-	customer, customers, clients                            *sqlx.Stmt
-	transfers, totals                                       *sqlx.Stmt
-	due, tasks, nextDue                                     *sqlx.Stmt
-	open                                                    []*sqlx.Stmt
+	db     *sqlx.DB
+	memory memory
+
+	entitlements, entitlement, updates, newPrograms, facts *sqlx.Stmt
+	cart, names, orders, order                             *sqlx.Stmt
+	customer, customers, clients                           *sqlx.Stmt
+	transfers, totals                                      *sqlx.Stmt
+	due, tasks, nextDue                                    *sqlx.Stmt
+	open                                                   []*sqlx.Stmt
 }
 
 // OpenTables prepares the statements; the migrations must have been applied. Close it before the database.
 func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
-	t := &Tables{}
+	t := &Tables{db: db}
 	for _, question := range []struct {
 		statement **sqlx.Stmt
 		query     string
@@ -30,7 +33,7 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.entitlement, selectEntitlements + ` and e.licence = $2`},
 		{&t.updates, selectUpdates},
 		{&t.newPrograms, selectNewPrograms},
-		{&t.wishes, selectWishes},
+		{&t.facts, selectFacts},
 		{&t.cart, `select buyer as key, state from carts where buyer = $1`},
 		{&t.names, selectNames},
 		{&t.orders, selectOrders},

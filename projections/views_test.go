@@ -283,6 +283,40 @@ func TestWishesAreTheFactsOfTheLog(t *testing.T) {
 	}
 }
 
+// Facts are remembered while the views stand still, and nobody is told by this memory what they may not know.
+func TestFactsAreRemembered(t *testing.T) {
+	t.Parallel()
+	w := live(t).open()
+	w.settle()
+	update := Pick{Offer: "l-alfa-2:magazyn-single-2.0-3.0", Item: "i-1"}
+	price := func(viewer domain.CustomerID) domain.Money {
+		_, wishes, err := w.tables.Wishes(ctx, viewer, []Pick{update})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wishes[0].Program.Prices["magazyn-single-2.0-3.0"].Net
+	}
+	if got := price(alfa); got != 15000 {
+		t.Fatalf("the price is %d", got)
+	}
+	// Behind the view's back: whoever asks the table now gets another answer.
+	w.db.MustExec(`update programs set state = replace(state::text, '15000', '14000')::json`)
+	w.mustTick(alfa, Pick{Offer: "magazyn-single-new-3.0", Item: "i-2"}) // no fact changes
+	w.settle()
+	if got := price(alfa); got != 15000 {
+		t.Errorf("asked for the price again, the table was read: %d", got)
+	}
+	if _, _, err := w.tables.Wishes(ctx, beta, []Pick{update}); !refused(err, domain.NotFound) {
+		t.Errorf("a stranger is told what is remembered: %v", err)
+	}
+	do[domain.Program](w, domain.SetPrice{Price: domain.Price{Program: "magazyn", Edition: domain.SingleStation, From: "2.0", To: "3.0", Net: 20000, VATRate: 23}})
+	do[domain.Customer](w, domain.AssignDistributor{Customer: alfa, Distributor: w.customer(delta)})
+	w.settle()
+	if got := price(delta); got != 20000 {
+		t.Errorf("after a change the distributor is told the price %d", got)
+	}
+}
+
 // The cart shows what changed, waits for a submission to be placed, and comes back when it cannot be.
 func TestCart(t *testing.T) {
 	t.Parallel()
