@@ -277,7 +277,8 @@ func (c AddToCart) Decide(cart Cart) ([]Event, error) {
 
 // sameWish tells whether a position of the cart already stands for the item.
 func (i Item) sameWish(other Item) bool {
-	return i.Client == other.Client && i.Licence == other.Licence && i.Entry() == other.Entry()
+	return i.Client == other.Client && i.Licence == other.Licence && i.Program == other.Program &&
+		i.Edition == other.Edition && i.From == other.From && i.To == other.To
 }
 
 // RemoveFromCart takes a position out. A position that is not there changes nothing.

@@ -2,7 +2,6 @@ package domain
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -73,7 +72,7 @@ func (p Price) Entry() EntryID {
 	if from == "" {
 		from = "new"
 	}
-	return EntryID(fmt.Sprintf("%s-%s-%s-%s", p.Program, p.Edition, from, p.To))
+	return EntryID(string(p.Program) + "-" + string(p.Edition) + "-" + string(from) + "-" + string(p.To))
 }
 
 // IsNew tells a new program from an update.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strconv"
 	"time"
 )
 
@@ -159,7 +160,7 @@ func propose(by Cause, stream string, events []Event) []Proposed {
 	proposed := make([]Proposed, len(events))
 	for i, event := range events {
 		proposed[i] = Proposed{
-			ID:    NameID(by.Command, stream, fmt.Sprint(i)),
+			ID:    NameID(by.Command, stream, strconv.Itoa(i)),
 			Event: event,
 			Metadata: Metadata{
 				Actor: by.Actor, OnBehalfOf: by.OnBehalfOf, Correlation: by.Correlation, Causation: by.Causation,
@@ -171,19 +172,18 @@ func propose(by Cause, stream string, events []Event) []Proposed {
 }
 
 // namespace separates our name-based identities from everybody else's.
-var namespace = []byte("netrom.pl/portal")
+const namespace = "netrom.pl/portal"
 
 // NameID is the identity that always belongs to these names: a version 5 UUID as text.
 // Source: RFC 9562, section 5.5.
 func NameID(names ...string) string {
-	h := sha1.New()
-	h.Write(namespace)
+	text := []byte(namespace)
 	for _, name := range names {
-		fmt.Fprintf(h, "%d:%s", len(name), name)
+		text = append(append(strconv.AppendInt(text, int64(len(name)), 10), ':'), name...)
 	}
-	u := h.Sum(nil)[:16]
+	u := sha1.Sum(text)
 	u[6] = u[6]&0x0f | 0x50
 	u[8] = u[8]&0x3f | 0x80
-	x := hex.EncodeToString(u)
+	x := hex.EncodeToString(u[:16])
 	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
 }

@@ -54,6 +54,7 @@ const (
 
 // openPortal opens everything in the order of the circle; nothing runs yet.
 func openPortal(ctx context.Context, s settings, logger *slog.Logger) (*portal, error) {
+	collectSeldom()
 	p := &portal{logger: logger}
 	if err := p.open(ctx, s); err != nil {
 		return nil, errors.Join(err, p.close())
