@@ -30,17 +30,6 @@ type doors struct {
 	log    *slog.Logger
 }
 
-func (d doors) unary(ctx context.Context, r any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler) (any, error) {
-	if err := d.admit(ctx, info.FullMethod); err != nil {
-		return nil, d.refuse(err, func(md metadata.MD) { grpc.SetTrailer(ctx, md) })
-	}
-	answer, err := handle(ctx, r)
-	if err != nil {
-		return nil, d.refuse(err, func(md metadata.MD) { grpc.SetTrailer(ctx, md) })
-	}
-	return answer, nil
-}
-
 func (d doors) stream(server any, call grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
 	err := d.admit(call.Context(), info.FullMethod)
 	if err == nil {
@@ -49,7 +38,7 @@ func (d doors) stream(server any, call grpc.ServerStream, info *grpc.StreamServe
 	if err == nil {
 		return nil
 	}
-	if info.IsClientStream && !info.IsServerStream {
+	if !info.IsClientStream || !info.IsServerStream {
 		discardRest(call)
 	}
 	return d.refuse(err, call.SetTrailer)

@@ -224,10 +224,11 @@ func prepareFolder(dir string) error {
 // newServer wires the gRPC services.
 func (n *Node) newServer(o Options) *grpc.Server {
 	server := grpc.NewServer(serverOptions(doors{users: o.Users, secure: n.secure, log: o.Log})...)
-	streams.RegisterStreamsServer(server, &streamsServer{store: n.store})
-	persistent.RegisterPersistentSubscriptionsServer(server, &groupsServer{store: n.store})
-	serverfeatures.RegisterServerFeaturesServer(server, featuresServer{})
-	gossip.RegisterGossipServer(server, &gossipServer{node: n, id: uuid.New()})
+	services := attentive{server}
+	streams.RegisterStreamsServer(services, &streamsServer{store: n.store})
+	persistent.RegisterPersistentSubscriptionsServer(services, &groupsServer{store: n.store})
+	serverfeatures.RegisterServerFeaturesServer(services, featuresServer{})
+	gossip.RegisterGossipServer(services, &gossipServer{node: n, id: uuid.New()})
 	return server
 }
 
@@ -243,7 +244,6 @@ func serverOptions(doors doors) []grpc.ServerOption {
 		grpc.InitialConnWindowSize(connectionWindowBytes),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: minClientPing, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: pingEvery, Timeout: pingTimeout}),
-		grpc.UnaryInterceptor(doors.unary),
 		grpc.StreamInterceptor(doors.stream),
 	}
 }
