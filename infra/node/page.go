@@ -14,7 +14,7 @@ const (
 	pageRecords    = 512
 	pageBytes      = 512 << 10
 	pageConsidered = 4_096
-	arenaBytes     = 16 << 10 // first allocation of a page
+	arenaBytes     = 16 << 10 // of a page with several records, to begin with
 )
 
 // page is a run of records and where the next one begins.
@@ -35,12 +35,21 @@ func (p *page) full(most int) bool {
 // copy takes a stored record over from Pebble and verifies it. It is part of the page once kept.
 func (p *page) copy(position uint64, stored []byte) (record, error) {
 	if cap(p.arena)-len(p.arena) < len(stored) {
-		p.arena = make([]byte, 0, max(len(stored), min(2*cap(p.arena), pageBytes), arenaBytes))
+		p.arena = make([]byte, 0, max(len(stored), p.room()))
 	}
 	end := len(p.arena) + len(stored)
 	own := p.arena[len(p.arena):end:end]
 	copy(own, stored)
 	return parseStored(position, own)
+}
+
+// room is how much memory to take next, in bytes: for the first record no more than it needs, since what subscribers
+// hear of is mostly one new event, and for the others more each time.
+func (p *page) room() int {
+	if p.arena == nil {
+		return 0
+	}
+	return max(min(2*cap(p.arena), pageBytes), arenaBytes)
 }
 
 func (p *page) keep(r record) {
