@@ -44,6 +44,7 @@ func (s *streamsServer) BatchAppend(call streams.Streams_BatchAppendServer) erro
 		answered <- err
 	}()
 	err := b.collect(ctx)
+	b.store.receiving.give(b.openBytes)
 	close(b.unsettled)
 	return errors.Join(<-answered, err)
 }
@@ -163,6 +164,9 @@ func (b *batchCall) keep(id eventID, w *batchWrite, grown int) error {
 	if b.openBytes+grown > maxOpenBytes {
 		return invalidArgument("writes begun and not complete hold more than %d bytes", maxOpenBytes)
 	}
+	if !b.store.receiving.take(grown) {
+		return errReceivingTooMuch(b.store.receiving.total)
+	}
 	b.open[id] = w
 	b.openBytes += grown
 	if b.fires.IsZero() || w.deadline.Before(b.fires) {
@@ -176,6 +180,7 @@ func (b *batchCall) keep(id eventID, w *batchWrite, grown int) error {
 func (b *batchCall) forget(id eventID, bytes int) {
 	delete(b.open, id)
 	b.openBytes -= bytes
+	b.store.receiving.give(bytes)
 }
 
 // expire refuses the writes that have run out of time.

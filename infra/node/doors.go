@@ -28,9 +28,14 @@ type doors struct {
 	users  map[string]string
 	secure bool
 	log    *slog.Logger
+	calls  *budget // open calls
 }
 
 func (d doors) stream(server any, call grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler) error {
+	if !d.calls.take(1) {
+		return d.refuse(errTooManyCalls(d.calls.total), call.SetTrailer)
+	}
+	defer d.calls.give(1)
 	err := d.admit(call.Context(), info.FullMethod)
 	if err == nil {
 		err = handle(server, call)

@@ -18,6 +18,15 @@ func OnDisk(o Options, fs vfs.FS, fatal func(error)) Options {
 	return o
 }
 
+// Limited lowers what all clients together may occupy.
+func Limited(o Options, connections, calls, receivingBytes int) Options {
+	o.limits = limits{connections: connections, calls: calls, receivingBytes: receivingBytes}
+	return o
+}
+
+// Receiving is how many bytes of appends that are not complete the node holds.
+func (n *Node) Receiving() int64 { return n.store.receiving.used.Load() }
+
 // CheckOnDisk is Check for the file system of a test.
 func CheckOnDisk(dir string, fs vfs.FS) (CheckReport, error) { return checkFolder(dir, fs) }
 
@@ -47,7 +56,7 @@ func (s *instantServer) Append(call streams.Streams_AppendServer) error {
 	if _, err := expectedRevision(first.GetOptions()); err != nil {
 		return err
 	}
-	events, err := receiveEvents(call)
+	events, _, err := receiveEvents(call, &budget{total: maxReceivingBytes})
 	if err != nil {
 		return err
 	}
@@ -61,7 +70,7 @@ func ServeInstantly() (address string, stop func(), err error) {
 		return "", nil, err
 	}
 	split := newSplitter(l, nil)
-	server := grpc.NewServer(serverOptions(doors{log: slog.New(slog.DiscardHandler)})...)
+	server := grpc.NewServer(serverOptions(doors{log: slog.New(slog.DiscardHandler), calls: &budget{total: maxCalls}})...)
 	streams.RegisterStreamsServer(server, &instantServer{})
 	serverfeatures.RegisterServerFeaturesServer(server, featuresServer{})
 	go server.Serve(split.grpc)

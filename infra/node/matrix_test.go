@@ -30,8 +30,8 @@ func bare(t testing.TB, n *node.Node) streams.StreamsClient {
 }
 
 // dialBare makes a client that ends with its node.
-func dialBare(n *node.Node) (streams.StreamsClient, error) {
-	conn, err := grpc.NewClient(n.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+func dialBare(n *node.Node, options ...grpc.DialOption) (streams.StreamsClient, error) {
+	conn, err := grpc.NewClient(n.Addr(), append(options, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
 	if err != nil {
 		return nil, err
 	}

@@ -86,8 +86,9 @@ type Options struct {
 	// Log gets what an operator should know. Nil: nobody does.
 	Log *slog.Logger
 
-	fs    vfs.FS      // tests put a crashable or failing disk here; nil: as Dir says
-	fatal func(error) // tests survive the end of the log; nil: the process ends
+	limits limits      // tests lower them; zero: defaultLimits
+	fs     vfs.FS      // tests put a crashable or failing disk here; nil: as Dir says
+	fatal  func(error) // tests survive the end of the log; nil: the process ends
 }
 
 // Node is a running event store. Its methods are safe for concurrent use.
@@ -119,6 +120,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.receiving.total = int64(o.limits.receivingBytes)
 	if err := s.seed(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
@@ -130,7 +132,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.Close(), s.close())
 	}
-	n := &Node{store: s, splitter: newSplitter(l, o.TLS), addr: addr, secure: o.TLS != nil, done: make(chan struct{})}
+	n := &Node{store: s, splitter: newSplitter(limitConnections(l, o.limits.connections), o.TLS), addr: addr, secure: o.TLS != nil, done: make(chan struct{})}
 	n.grpc = n.newServer(o)
 	n.http = &http.Server{
 		Handler:        health(func() bool { return !n.stopping() }),
@@ -163,6 +165,9 @@ func (o *Options) complete() error {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.limits == (limits{}) {
+		o.limits = defaultLimits
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -223,7 +228,7 @@ func prepareFolder(dir string) error {
 
 // newServer wires the gRPC services.
 func (n *Node) newServer(o Options) *grpc.Server {
-	server := grpc.NewServer(serverOptions(doors{users: o.Users, secure: n.secure, log: o.Log})...)
+	server := grpc.NewServer(serverOptions(doors{users: o.Users, secure: n.secure, log: o.Log, calls: &budget{total: int64(o.limits.calls)}})...)
 	services := attentive{server}
 	streams.RegisterStreamsServer(services, &streamsServer{store: n.store})
 	persistent.RegisterPersistentSubscriptionsServer(services, &groupsServer{store: n.store})

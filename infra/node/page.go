@@ -12,7 +12,7 @@ import (
 // costs one page of memory and nothing else.
 const (
 	pageRecords    = 512
-	pageBytes      = 512 << 10
+	pageBytes      = 512 << 10 // less while many pages are being sent
 	pageConsidered = 4_096
 	arenaBytes     = 16 << 10 // of a page with several records, to begin with
 )
@@ -21,6 +21,7 @@ const (
 type page struct {
 	records    []record // a record without body is a mark: all up to its position has been considered
 	bytes      int
+	room       int // bytes; a page holds at least one record, however large
 	arena      []byte
 	nextInLog  uint64 // $all: where to go on; backwards all below it
 	nextInside int64  // stream: the revision to go on with
@@ -29,13 +30,13 @@ type page struct {
 
 // full tells whether a page holds as many events as were asked for, or all that one page may.
 func (p *page) full(most int) bool {
-	return len(p.records) >= min(most, pageRecords) || p.bytes >= pageBytes
+	return len(p.records) >= min(most, pageRecords) || p.bytes >= p.room
 }
 
 // copy takes a stored record over from Pebble and verifies it. It is part of the page once kept.
 func (p *page) copy(position uint64, stored []byte) (record, error) {
 	if cap(p.arena)-len(p.arena) < len(stored) {
-		p.arena = make([]byte, 0, max(len(stored), p.room()))
+		p.arena = make([]byte, 0, max(len(stored), p.grow()))
 	}
 	end := len(p.arena) + len(stored)
 	own := p.arena[len(p.arena):end:end]
@@ -43,13 +44,13 @@ func (p *page) copy(position uint64, stored []byte) (record, error) {
 	return parseStored(position, own)
 }
 
-// room is how much memory to take next, in bytes: for the first record no more than it needs, since what subscribers
+// grow is how much memory to take next, in bytes: for the first record no more than it needs, since what subscribers
 // hear of is mostly one new event, and for the others more each time.
-func (p *page) room() int {
+func (p *page) grow() int {
 	if p.arena == nil {
 		return 0
 	}
-	return max(min(2*cap(p.arena), pageBytes), arenaBytes)
+	return max(min(2*cap(p.arena), p.room), arenaBytes)
 }
 
 func (p *page) keep(r record) {
@@ -68,12 +69,13 @@ type streamQuery struct {
 	metadata  streamMetadata
 	now       time.Time
 	most      int // events wanted
+	room      int // bytes
 }
 
 // streamPage reads a run of one stream. Expired events are left out; since events of a stream never go back in
 // time, a backward read ends at the first expired one.
 func (v view) streamPage(q streamQuery) (page, error) {
-	p := page{nextInside: q.from}
+	p := page{nextInside: q.from, room: q.room}
 	index, err := v.index(q.stream)
 	if err != nil {
 		return page{}, err
@@ -151,6 +153,7 @@ type logQuery struct {
 	backwards bool
 	filter    *filter // nil: all
 	most      int     // events wanted
+	room      int     // bytes
 	marks     *marks  // nil: no marks
 	hidden    bool    // show what $all hides
 }
@@ -163,7 +166,7 @@ type marks struct {
 
 // logPage reads a run of $all. Positions are dense, so a record that is missing is noticed.
 func (v view) logPage(q logQuery) (page, error) {
-	p := page{nextInLog: q.from}
+	p := page{nextInLog: q.from, room: q.room}
 	if q.backwards && q.from <= 1 {
 		p.done = true
 		return p, nil

@@ -55,13 +55,13 @@ func (s sender) log() error {
 		next.from = v.limit + 1
 	}
 	for remaining := q.count; remaining > 0; {
-		next.most = atMost(remaining)
+		next.most, next.room = atMost(remaining), s.store.pageRoom()
 		var p page
 		err := s.ask(v, func(v view) (err error) { p, err = v.logPage(next); return err })
 		if err != nil {
 			return err
 		}
-		if err := s.sendRecords(v, p.records); err != nil || p.done {
+		if err := s.sendPage(v, p); err != nil || p.done {
 			return err
 		}
 		remaining -= uint64(len(p.records))
@@ -94,7 +94,7 @@ func (s sender) stream() error {
 	}
 	sent := uint64(0)
 	for sent < q.count {
-		next.most = atMost(q.count - sent)
+		next.most, next.room = atMost(q.count-sent), s.store.pageRoom()
 		var p page
 		err := s.ask(v, func(v view) (err error) { p, err = v.streamPage(next); return err })
 		if err != nil {
@@ -105,7 +105,7 @@ func (s sender) stream() error {
 				return err
 			}
 		}
-		if err := s.sendRecords(v, p.records); err != nil {
+		if err := s.sendPage(v, p); err != nil {
 			return err
 		}
 		if p.done {
@@ -154,9 +154,11 @@ func (s sender) state(v view) (state streamState, err error) {
 	return state, err
 }
 
-// sendRecords sends a page, resolving links where the caller wants that. Nothing is held meanwhile.
-func (s sender) sendRecords(v view, records []record) error {
-	for _, r := range records {
+// sendPage sends a page, resolving links where the caller wants that. Nothing but the page is held meanwhile.
+func (s sender) sendPage(v view, p page) error {
+	s.store.sending.Add(int64(p.bytes))
+	defer s.store.sending.Add(-int64(p.bytes))
+	for _, r := range p.records {
 		if r.body == nil {
 			if err := s.sendCheckpoint(r.position); err != nil {
 				return err

@@ -8,6 +8,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -54,6 +55,9 @@ type store struct {
 	now      func() time.Time
 	log      *slog.Logger
 	durable  watermark
+
+	sending   atomic.Int64 // bytes of pages on their way to readers
+	receiving budget       // bytes of appends that are not complete
 
 	failure  sync.Once
 	fatal    func(error)

@@ -44,7 +44,8 @@ func (s *streamsServer) Append(call streams.Streams_AppendServer) error {
 	if err != nil {
 		return err
 	}
-	events, err := receiveEvents(call)
+	events, size, err := receiveEvents(call, &s.store.receiving)
+	defer s.store.receiving.give(size)
 	if err != nil {
 		return err
 	}
@@ -64,29 +65,33 @@ func (s *streamsServer) Append(call streams.Streams_AppendServer) error {
 	return call.SendAndClose(&streams.AppendResp{Result: success(a)})
 }
 
-// receiveEvents reads the proposed events of an append, enforcing the limits while they come in.
-func receiveEvents(call streams.Streams_AppendServer) ([]proposed, error) {
-	var events []proposed
+// receiveEvents reads the proposed events of an append, enforcing the limits while they come in. The bytes it has
+// taken from the room have to be given back, also after an error.
+func receiveEvents(call streams.Streams_AppendServer, room *budget) (events []proposed, taken int, err error) {
 	var size appendSize
 	for {
 		request, err := call.Recv()
 		if errors.Is(err, io.EOF) {
-			return events, nil
+			return events, taken, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, taken, err
 		}
 		message := request.GetProposedMessage()
 		if message == nil {
-			return nil, unknown("an append carries its options once, then proposed messages only")
+			return nil, taken, unknown("an append carries its options once, then proposed messages only")
 		}
 		e, err := propose(message)
 		if err != nil {
-			return nil, err
+			return nil, taken, err
 		}
 		if err := size.add(e); err != nil {
-			return nil, err
+			return nil, taken, err
 		}
+		if !room.take(size.total - taken) {
+			return nil, taken, errReceivingTooMuch(room.total)
+		}
+		taken = size.total
 		events = append(events, e)
 	}
 }

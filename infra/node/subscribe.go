@@ -26,12 +26,13 @@ func (s sender) subscribeToLog() error {
 		return err
 	}
 	for live := false; ; v = s.store.view() {
+		next.room = s.store.pageRoom()
 		var p page
 		err := s.ask(v, func(v view) (err error) { p, err = v.logPage(next); return err })
 		if err != nil {
 			return err
 		}
-		if err := s.sendRecords(v, p.records); err != nil {
+		if err := s.sendPage(v, p); err != nil {
 			return err
 		}
 		next.from = p.nextInLog
@@ -89,12 +90,13 @@ func (s sender) subscribeToStream() error {
 		if history {
 			next.first, next.metadata, next.now = state.historyFrom(), state.metadata, s.store.now()
 		}
+		next.room = s.store.pageRoom()
 		var p page
 		err := s.ask(v, func(v view) (err error) { p, err = v.streamPage(next); return err })
 		if err != nil {
 			return err
 		}
-		if err := s.sendRecords(v, p.records); err != nil {
+		if err := s.sendPage(v, p); err != nil {
 			return err
 		}
 		if n := len(p.records); n > 0 && p.records[n-1].revision == deleted {
