@@ -23,10 +23,11 @@ import (
 	"netrom.pl/portal/infra/node"
 )
 
-// The long variants: go test ./infra/node -run TestPowerCut -cuts 100000 -timeout 12h
+// The long variants: go test ./infra/node -run TestPowerCut -cuts 100000 -ghosts 10000 -timeout 12h
 var (
-	cuts = flag.Int("cuts", 200, "power cuts of TestPowerCut")
-	seed = flag.Uint64("seed", 0, "seed of the random tests; 0: a new one, which is printed")
+	cuts   = flag.Int("cuts", 200, "power cuts of TestPowerCut")
+	ghosts = flag.Int("ghosts", 100, "power cuts of TestPowerCutDuringASync")
+	seed   = flag.Uint64("seed", 0, "seed of the random tests; 0: a new one, which is printed")
 )
 
 // random gives a test its source of chance and prints its seed.
@@ -83,7 +84,7 @@ func (s *story) snapshot() (acked, seen map[string]uint64) {
 const batchOf = 3
 
 // writeUntil appends batches to one stream with exact revisions until the node stops answering.
-func (s *story) writeUntil(ctx context.Context, c streams.StreamsClient, stream string, appends *atomic.Int64) {
+func (s *story) writeUntil(ctx context.Context, c streams.StreamsClient, stream string) {
 	for i := 0; ctx.Err() == nil; i++ {
 		expected := "none"
 		if i > 0 {
@@ -103,7 +104,6 @@ func (s *story) writeUntil(ctx context.Context, c streams.StreamsClient, stream 
 		for j, id := range ids {
 			s.note(s.acked, id, last-batchOf+1+uint64(j))
 		}
-		appends.Add(1)
 	}
 }
 
@@ -115,25 +115,74 @@ func (s *story) follow(ctx context.Context, c streams.StreamsClient) {
 		FilterOption: &streams.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
 		UuidOption:   &streams.ReadReq_Options_UUIDOption{Content: &streams.ReadReq_Options_UUIDOption_String_{String_: &shared.Empty{}}},
 	}})
+	s.noteAll(sub, err)
+}
+
+// lookUntil reads the last events of $all again and again.
+func (s *story) lookUntil(ctx context.Context, c streams.StreamsClient) {
+	for ctx.Err() == nil {
+		s.noteAll(c.Read(ctx, &streams.ReadReq{Options: &streams.ReadReq_Options{
+			ReadDirection: streams.ReadReq_Options_Backwards,
+			StreamOption:  &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{AllOption: &streams.ReadReq_Options_AllOptions_End{End: &shared.Empty{}}}},
+			CountOption:   &streams.ReadReq_Options_Count{Count: 20},
+			FilterOption:  &streams.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
+			UuidOption:    &streams.ReadReq_Options_UUIDOption{Content: &streams.ReadReq_Options_UUIDOption_String_{String_: &shared.Empty{}}},
+		}}))
+	}
+}
+
+// noteAll notes the events of a read until it ends.
+func (s *story) noteAll(read streams.Streams_ReadClient, err error) {
 	for err == nil {
 		var r *streams.ReadResp
-		if r, err = sub.Recv(); err == nil && r.GetEvent() != nil {
+		if r, err = read.Recv(); err == nil && r.GetEvent() != nil {
 			e := r.GetEvent().GetEvent()
 			s.note(s.seen, e.GetId().GetString_(), e.GetCommitPosition())
 		}
 	}
 }
 
+// cuttable is a disk that can lose its power.
+type cuttable struct {
+	disk     *vfs.MemFS
+	node     vfs.FS // what a node sees of it
+	untilCut func() // returns at the moment of the cut
+	afterCut func() // lets the node go on, so that it can end
+}
+
 // TestPowerCut cuts the power of a node at random moments while it is written to and read from, keeping a random part
 // of what was not synced. What was acknowledged or shown before the cut must be there afterwards, at the same position;
 // every append must be there as a whole or not at all.
 func TestPowerCut(t *testing.T) {
+	survivesCuts(t, *cuts, func(chance *rand.Rand) cuttable {
+		disk := vfs.NewCrashableMem()
+		return cuttable{disk, slowDisk(disk, 300*time.Microsecond), func() {
+			time.Sleep(time.Duration(chance.IntN(12_000)+500) * time.Microsecond)
+		}, func() {}}
+	})
+}
+
+// TestPowerCutDuringASync lets no sync end any more from a random moment on, and cuts the power a little later, when
+// whoever is shown what is not on disk has seen it.
+func TestPowerCutDuringASync(t *testing.T) {
+	survivesCuts(t, *ghosts, func(chance *rand.Rand) cuttable {
+		disk := vfs.NewCrashableMem()
+		g := newGate()
+		return cuttable{disk, g.disk(disk), func() {
+			time.Sleep(time.Duration(chance.IntN(4_000)+1_000) * time.Microsecond)
+			g.shut()
+			time.Sleep(5 * time.Millisecond)
+		}, g.open}
+	})
+}
+
+// survivesCuts cuts the power a number of times, each time of a new disk.
+func survivesCuts(t *testing.T, cuts int, newDisk func(*rand.Rand) cuttable) {
 	chance := random(t)
-	var appends atomic.Int64
-	shown := 0
-	for cut := range *cuts {
-		acked, seen, after := cutPower(t, chance, &appends)
-		shown += len(seen)
+	appends, shown := 0, 0
+	for cut := range cuts {
+		acked, seen, after := cutPower(t, chance, newDisk(chance))
+		appends, shown = appends+len(acked)/batchOf, shown+len(seen)
 		events := afterCut(t, "log", after)
 		for what, before := range map[string]map[string]uint64{"acknowledged": acked, "shown": seen} {
 			for id, position := range before {
@@ -146,17 +195,16 @@ func TestPowerCut(t *testing.T) {
 			return
 		}
 	}
-	t.Logf("%d cuts, %d appends acknowledged, %d events shown, none lost", *cuts, appends.Load(), shown)
-	if appends.Load() < int64(*cuts) || shown < *cuts {
-		t.Errorf("the test saw %d appends and %d events in %d cuts: it tested nothing", appends.Load(), shown, *cuts)
+	t.Logf("%d cuts, %d appends acknowledged, %d events shown, 0 lost, 0 torn, 0 ghosts", cuts, appends, shown)
+	if appends < cuts || shown < cuts {
+		t.Errorf("the test saw %d appends and %d events in %d cuts: it tested nothing", appends, shown, cuts)
 	}
 }
 
 // cutPower runs a node on a disk that is cut off, and returns what had happened before and what is left of the disk.
-func cutPower(t *testing.T, chance *rand.Rand, appends *atomic.Int64) (acked, seen map[string]uint64, after *vfs.MemFS) {
+func cutPower(t *testing.T, chance *rand.Rand, d cuttable) (acked, seen map[string]uint64, after *vfs.MemFS) {
 	t.Helper()
-	disk := vfs.NewCrashableMem()
-	n, err := node.Start(context.Background(), node.OnDisk(node.Options{Dir: "log", MemtableBytes: 1 << 20}, slowDisk(disk, 300*time.Microsecond), survive))
+	n, err := node.Start(context.Background(), node.OnDisk(node.Options{Dir: "log", MemtableBytes: 1 << 20}, d.node, survive))
 	if err != nil {
 		t.Fatalf("start: %v", err)
 	}
@@ -165,13 +213,15 @@ func cutPower(t *testing.T, chance *rand.Rand, appends *atomic.Int64) (acked, se
 	s := &story{acked: make(map[string]uint64), seen: make(map[string]uint64)}
 	var wg sync.WaitGroup
 	for writer := range 4 {
-		wg.Go(func() { s.writeUntil(ctx, c, fmt.Sprintf("writer-%d", writer), appends) })
+		wg.Go(func() { s.writeUntil(ctx, c, fmt.Sprintf("writer-%d", writer)) })
 	}
 	wg.Go(func() { s.follow(ctx, c) })
-	time.Sleep(time.Duration(chance.IntN(12_000)+500) * time.Microsecond)
+	wg.Go(func() { s.lookUntil(ctx, c) })
+	d.untilCut()
 	acked, seen = s.snapshot()
-	after = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: chance.IntN(101), RNG: rand.New(rand.NewPCG(chance.Uint64(), 1))})
+	after = d.disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: chance.IntN(101), RNG: rand.New(rand.NewPCG(chance.Uint64(), 1))})
 	cancel()
+	d.afterCut()
 	if err := n.Stop(); err != nil {
 		t.Errorf("stop: %v", err)
 	}

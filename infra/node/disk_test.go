@@ -3,16 +3,18 @@ package node_test
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
@@ -28,6 +30,7 @@ import (
 const (
 	workDir  = "NODE_TEST_WORK_DIR"  // where the log of the child is
 	workFail = "NODE_TEST_WORK_FAIL" // which of its changing disk operations fails, from 1
+	workSync = "NODE_TEST_WORK_SYNC" // of a log in memory: the first sync that fails, as all do after it
 )
 
 // How a child ends.
@@ -35,21 +38,8 @@ const (
 	exitDone      = 0  // all went well
 	exitUntouched = 10 // all went well, and there was no operation of that number
 	exitRefused   = 11 // the start or an append was refused
+	exitLost      = 12 // something acknowledged is missing
 )
-
-func TestMain(m *testing.M) {
-	if dir := os.Getenv(workDir); dir != "" {
-		n, err := strconv.ParseInt(os.Getenv(workFail), 10, 64)
-		if err != nil {
-			panic(err)
-		}
-		os.Exit(workOnFailingDisk(dir, n))
-	}
-	if err := flag.Set("rapid.checks", "200"); err != nil { // unless the command line says otherwise
-		panic(err)
-	}
-	os.Exit(m.Run())
-}
 
 var errDisk = errors.New("the disk says no")
 
@@ -196,6 +186,64 @@ func fillBuffers(c streams.StreamsClient) bool {
 		fmt.Println(id, r.GetSuccess().GetPosition().GetCommitPosition())
 	}
 	return true
+}
+
+// TestFailedSyncIsNeverAcknowledged lets the syncs fail from a certain one on, and cuts the power: what was
+// acknowledged must be there. A file system that failed a sync may forget what it was to write, so trying again is a lie.
+func TestFailedSyncIsNeverAcknowledged(t *testing.T) {
+	for n := 1; n <= 16; n++ {
+		child := exec.Command(os.Args[0])
+		child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", workSync, n))
+		said, err := child.CombinedOutput()
+		if code := child.ProcessState.ExitCode(); code != exitDone {
+			t.Errorf("sync %d and all after it failed: the child ended with %d (%v) and said %s", n, code, err, said)
+		}
+	}
+}
+
+// workOnFailingSync is the child of TestFailedSyncIsNeverAcknowledged. It prints what is wrong and returns its exit code.
+func workOnFailingSync(from string) int {
+	n, err := strconv.ParseInt(from, 10, 64)
+	if err != nil {
+		panic(err)
+	}
+	var syncs, started atomic.Int64
+	disk := vfs.NewCrashableMem()
+	failing := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		sync := op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo
+		if sync && started.Load() == 1 && syncs.Add(1) >= n {
+			return errDisk
+		}
+		return nil
+	}))
+	ended := make(chan struct{})
+	e, err := node.Start(context.Background(), node.OnDisk(node.Options{Dir: "log"}, failing, func(error) { close(ended) }))
+	if err != nil {
+		return exitRefused
+	}
+	started.Store(1)
+	c, err := dialBare(e)
+	if err != nil {
+		return exitRefused
+	}
+	s := &story{acked: make(map[string]uint64), seen: make(map[string]uint64)}
+	for writer := range 4 {
+		go s.writeUntil(context.Background(), c, fmt.Sprint("writer-", writer))
+	}
+	<-ended
+	time.Sleep(20 * time.Millisecond) // for an answer that should not come
+	acked, _ := s.snapshot()
+	left := disk.CrashClone(vfs.CrashCloneCfg{})
+	again, err := node.Start(context.Background(), node.OnDisk(node.Options{Dir: "log"}, left, survive))
+	if err != nil {
+		fmt.Println("start again:", err)
+		return exitLost
+	}
+	if end := again.Durable(); len(acked) > 0 && end < slices.Max(slices.Collect(maps.Values(acked))) {
+		fmt.Printf("%d events were acknowledged, the log ends at %d\n", len(acked), end)
+		return exitLost
+	}
+	return exitDone
 }
 
 // changes tells whether an operation writes to the disk.

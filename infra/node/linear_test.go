@@ -11,13 +11,17 @@ import (
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/anishathalye/porcupine"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/google/uuid"
 
 	"netrom.pl/portal/infra/node"
 )
 
 // The long variant: go test ./infra/node -run TestLinearizable -histories 10000
-var histories = flag.Int("histories", 50, "concurrent histories of TestLinearizable")
+var (
+	histories   = flag.Int("histories", 50, "concurrent histories of TestLinearizable")
+	denseEvents = flag.Int("positions", 20_000, "events of TestPositionsAreDense")
+)
 
 // call is an append with an exact revision, or a read of the last event.
 type call struct {
@@ -122,44 +126,86 @@ func perform(c streams.StreamsClient, stream string, in call) (reply, error) {
 	return reply{written: true, last: int(r.GetSuccess().GetCurrentRevision())}, nil
 }
 
-// TestPositionsAreDense appends from many sides while five subscribers come and go: each sees every position once, in
-// order, across its own restarts.
+// TestPositionsAreDense appends from many sides while five subscribers come and go and the node is started anew: each
+// subscriber sees every position once, in order. The long variant: go test ./infra/node -run TestPositionsAreDense -positions 1000000
 func TestPositionsAreDense(t *testing.T) {
-	const events = 4_000
-	n := start(t, node.Options{})
-	c := dial(t, n)
+	const batch = 50
+	disk := vfs.NewMem()
+	o := node.OnDisk(node.Options{Dir: "log"}, disk, survive)
+	n := start(t, o)
+	o.Listen = n.Addr() // clients find it there again
 	first := n.Durable() + 1
+	end := first + uint64(*denseEvents/batch/4*batch*4)
+	halfway := make(chan struct{})
 	var wg sync.WaitGroup
 	for w := range 4 {
 		wg.Go(func() {
-			for range events / 4 / 10 {
-				appendEvents(t, c, fmt.Sprint("s-", w), esdb.Any{}, eventsOf(10)...)
+			for i := range *denseEvents / batch / 4 {
+				if w == 0 && i == *denseEvents/batch/8 {
+					close(halfway)
+				}
+				appendUntilHeard(t, o.Listen, fmt.Sprint("s-", w), eventsOf(batch)...)
 			}
 		})
 	}
 	for range 5 {
 		wg.Go(func() {
-			at := esdb.Position{Commit: first - 1, Prepare: first - 1}
-			for at.Commit < first+events-1 {
-				s, err := c.SubscribeToAll(context.Background(), esdb.SubscribeToAllOptions{From: at})
-				if err != nil {
-					t.Errorf("subscribe: %v", err)
-					return
-				}
-				for range min(900, first+events-1-at.Commit) {
-					e := s.Recv()
-					for e.EventAppeared == nil && e.SubscriptionDropped == nil {
-						e = s.Recv()
-					}
-					if e.EventAppeared == nil || e.EventAppeared.OriginalEvent().Position.Commit != at.Commit+1 {
-						t.Errorf("after position %d came %+v", at.Commit, e)
-						return
-					}
-					at = e.EventAppeared.OriginalEvent().Position
-				}
-				s.Close()
+			for at := first - 1; at < end-1 && !t.Failed(); {
+				at = followFor(t, o.Listen, at, min(900, end-1-at))
 			}
 		})
 	}
+	<-halfway
+	if err := n.Stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	n = start(t, o)
 	wg.Wait()
+	if n.Durable() < end-1 {
+		t.Errorf("the log ends at %d, want %d", n.Durable(), end-1)
+	}
+}
+
+// appendUntilHeard appends, and repeats the append with the same ids until its answer is heard.
+func appendUntilHeard(t *testing.T, address, stream string, events ...esdb.EventData) {
+	for tries := 0; ; tries++ {
+		c := dialAddress(t, address)
+		_, err := c.AppendToStream(context.Background(), stream, esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, events...)
+		c.Close()
+		if err == nil {
+			return
+		}
+		if tries > 1_000 {
+			t.Errorf("append: %v", err)
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+// followFor subscribes after a position and returns the last one of at most so many events, or of fewer if the node stops.
+func followFor(t *testing.T, address string, at, events uint64) uint64 {
+	c := dialAddress(t, address)
+	defer c.Close()
+	s, err := c.SubscribeToAll(context.Background(), esdb.SubscribeToAllOptions{From: esdb.Position{Commit: at, Prepare: at}})
+	if err != nil {
+		time.Sleep(10 * time.Millisecond) // until the node is there again
+		return at
+	}
+	defer s.Close()
+	for end := at + events; at < end; {
+		e := s.Recv()
+		if e.SubscriptionDropped != nil {
+			return at
+		}
+		if e.EventAppeared == nil {
+			continue
+		}
+		if got := e.EventAppeared.OriginalEvent().Position.Commit; got != at+1 {
+			t.Errorf("after position %d came %d", at, got)
+			return at
+		}
+		at++
+	}
+	return at
 }
