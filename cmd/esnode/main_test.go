@@ -48,6 +48,16 @@ type program struct {
 
 func launch(t *testing.T, arguments ...string) *program {
 	t.Helper()
+	p, err := tryLaunch(t, arguments...)
+	if err != nil {
+		t.Fatalf("esnode %v printed no address: %v\n%s", arguments, err, p.stderr)
+	}
+	return p
+}
+
+// tryLaunch starts a program that may refuse to run; then it has ended and said why.
+func tryLaunch(t *testing.T, arguments ...string) (*program, error) {
+	t.Helper()
 	p := &program{command: exec.Command(os.Args[0]), stderr: new(bytes.Buffer)}
 	p.command.Env = append(os.Environ(), argumentsOfChild+"="+strings.Join(arguments, "\n"))
 	p.command.Stderr = p.stderr
@@ -61,10 +71,10 @@ func launch(t *testing.T, arguments ...string) *program {
 	t.Cleanup(func() { p.command.Process.Kill() })
 	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
-		t.Fatalf("esnode %v printed no address: %v\n%s", arguments, err, p.stderr)
+		return p, errors.Join(err, p.command.Wait())
 	}
 	p.address = strings.TrimSpace(line)
-	return p
+	return p, nil
 }
 
 func (p *program) client(t *testing.T) *esdb.Client {
@@ -192,10 +202,7 @@ func TestKill(t *testing.T) {
 		}
 		p.command.Wait() // it was killed
 		wg.Wait()
-		var stdout, stderr bytes.Buffer
-		if code := run(context.Background(), []string{"check", "-data", dir}, nil, &stdout, &stderr); code != exitOK {
-			t.Fatalf("check ended with %d: %s", code, stderr.String())
-		}
+		checkLog(t, dir)
 	}
 	p := launch(t, "-data", dir, "-listen", "127.0.0.1:0")
 	c := p.client(t)
@@ -214,6 +221,7 @@ func TestKill(t *testing.T) {
 // writer appends to a stream of its own, two events at a time, and remembers what was acknowledged.
 type writer struct {
 	stream  string
+	size    int // bytes of metadata in each event
 	acked   []uuid.UUID
 	unknown []uuid.UUID // the append whose answer was never heard
 }
@@ -236,7 +244,7 @@ func (w *writer) writeOnce(t *testing.T, c *esdb.Client) bool {
 	}
 	var events []esdb.EventData
 	for _, id := range ids {
-		events = append(events, esdb.EventData{EventID: id, EventType: "T", ContentType: esdb.ContentTypeBinary, Data: id[:]})
+		events = append(events, esdb.EventData{EventID: id, EventType: "T", ContentType: esdb.ContentTypeBinary, Data: id[:], Metadata: make([]byte, w.size)})
 	}
 	r, err := c.AppendToStream(context.Background(), w.stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, events...)
 	var e *esdb.Error

@@ -1,9 +1,14 @@
 package node
 
 import (
+	"errors"
+	"fmt"
+	"io/fs"
 	"strings"
 	"sync/atomic"
+	"syscall"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -77,4 +82,36 @@ func (f *watchedFile) Close() error    { return f.disk.check(f.File.Close()) }
 func (f *watchedFile) SyncTo(length int64) (bool, error) {
 	full, err := f.File.SyncTo(length)
 	return full, f.disk.check(err)
+}
+
+// diskFull tells whether an error means that there is no space left, on the disk or in the user's share of it.
+func diskFull(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+// failToWrite says that the log could not be written and what a person can do about it.
+func failToWrite(err error) error {
+	remedy := "repair the disk"
+	if diskFull(err) {
+		remedy = "the disk is full: free some space on it"
+	}
+	return fmt.Errorf("write the log: %w; %s and start again, acknowledged events are safe", err, remedy)
+}
+
+// failToOpen says which log could not be opened, and if the disk is full also that.
+func failToOpen(dir string, err error) error {
+	if diskFull(err) {
+		return fmt.Errorf("open the log in %q: %w; the disk is full: free some space on it and start again", dir, err)
+	}
+	return fmt.Errorf("open the log in %q: %w", dir, err)
+}
+
+// background is told what went wrong while Pebble wrote tables. Pebble tries again without a pause and without an end,
+// while appends wait for it; so an error of writing ends the process. One of reading does not: what can be read is served.
+func (s *store) background(err error) {
+	var path *fs.PathError
+	if errors.Is(err, pebble.ErrCorruption) || errors.As(err, &path) && path.Op == "read" {
+		return
+	}
+	s.fail(err)
 }

@@ -217,7 +217,10 @@ func workOnFailingSync(from string) int {
 		return nil
 	}))
 	ended := make(chan struct{})
-	e, err := node.Start(context.Background(), node.OnDisk(node.Options{Dir: "log"}, failing, func(error) { close(ended) }))
+	e, err := node.Start(context.Background(), node.OnDisk(node.Options{Dir: "log"}, failing, func(error) {
+		close(ended)
+		select {} // nothing goes on after the end of a process
+	}))
 	if err != nil {
 		return exitRefused
 	}

@@ -82,20 +82,20 @@ func openStore(o storeOptions) (*store, error) {
 	}
 	s.lock = lock
 	if err := s.verifyPledges(o); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), lock.Close())
+		return nil, errors.Join(failToOpen(o.dir, err), lock.Close())
 	}
 	disk := &watchedDisk{FS: o.fs, fail: s.fail}
 	options := o.pebbleOptions()
 	options.FS, options.Lock, options.Logger = disk, lock, pebbleLogger{s}
-	options.EventListener = &pebble.EventListener{DataCorruption: s.corrupt}
+	options.EventListener = &pebble.EventListener{DataCorruption: s.corrupt, BackgroundError: s.background}
 	s.db, err = openPebble(o.dir, options)
 	options.Cache.Unref()
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), lock.Close())
+		return nil, errors.Join(failToOpen(o.dir, err), lock.Close())
 	}
 	disk.opened.Store(true)
 	if err := s.resume(); err != nil {
-		return nil, errors.Join(fmt.Errorf("open the log in %q: %w", o.dir, err), s.close())
+		return nil, errors.Join(failToOpen(o.dir, err), s.close())
 	}
 	if !s.readOnly {
 		go s.pledgeWhenQuiet()
@@ -216,7 +216,7 @@ func (s *store) close() error {
 func (s *store) fail(err error) {
 	s.failure.Do(func() {
 		s.stop()
-		s.fatal(fmt.Errorf("write the log: %w; free or repair the disk and start again, acknowledged events are safe", err))
+		s.fatal(failToWrite(err))
 	})
 }
 
