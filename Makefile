@@ -6,7 +6,7 @@ GO ?= go
 DATA ?= data
 LISTEN ?= localhost:8080
 
-.PHONY: help run test check race bench fuzz deps postgresql clean
+.PHONY: help run test check race bench fuzz suites deps postgresql clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -31,6 +31,10 @@ bench: postgresql ## Measure speed and memory as ratios within one run
 
 fuzz: ## Fuzz every parser for ten seconds each
 	@scripts/fuzz 10s
+
+suites: ## Run the official clients' own test suites against the event node
+	@scripts/deps nodejs
+	@scripts/suites
 
 deps: ## Install PostgreSQL and Chromium where that is allowed, else say how
 	@scripts/deps postgresql chromium
