@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"reflect"
@@ -63,6 +64,8 @@ func (c *codec) encode(ctx context.Context, p domain.Proposed) (esdb.EventData, 
 	return esdb.EventData{EventID: id, EventType: of.Name, ContentType: esdb.ContentTypeJson, Data: data, Metadata: about}, nil
 }
 
+var errNoPositions = errors.New("the server does not tell positions; EventStoreDB 22.6 or newer is needed")
+
 // decode never skips: an event that this program does not understand stops whoever reads it.
 func (c *codec) decode(ctx context.Context, e *esdb.RecordedEvent) (domain.Record, error) {
 	var about metadata
@@ -80,7 +83,7 @@ func (c *codec) decode(ctx context.Context, e *esdb.RecordedEvent) (domain.Recor
 	case about.Schema != of.Schema:
 		return fail(fmt.Errorf("this program reads schema %d; run the version that wrote it, or a newer one", of.Schema))
 	case e.Position.Commit == math.MaxUint64:
-		return fail(fmt.Errorf("the server does not tell positions; EventStoreDB 22.6 or newer is needed"))
+		return fail(errNoPositions)
 	}
 	event := reflect.New(of.Type)
 	from := json.NewDecoder(bytes.NewReader(e.Data))

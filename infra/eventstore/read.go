@@ -25,38 +25,42 @@ func (s *Store) Read(ctx context.Context, stream string, from domain.Revision) i
 			if domain.Revision(e.EventNumber) != next {
 				return false, false, fmt.Errorf("revision %d is missing: the stream was truncated", next)
 			}
-			next++
 			return true, true, nil
 		}
-		s.read(ctx, reading{"read " + stream, start, see}, yield)
+		done := func(*esdb.RecordedEvent) { next++ }
+		s.readRecords(ctx, reading{"read " + stream, start, see, done}, yield)
 	}
 }
 
 // History is [domain.Log.History].
 func (s *Store) History(ctx context.Context, after domain.Position) iter.Seq2[domain.Record, error] {
 	return func(yield func(domain.Record, error) bool) {
-		seen, end := uint64(after), uint64(0)
-		start := func(ctx context.Context, client *esdb.Client) (*esdb.ReadStream, error) {
-			if end == 0 {
-				var err error
-				if end, err = head(ctx, client); err != nil {
-					return nil, err
-				}
-			}
-			from := esdb.AllPosition(esdb.Start{})
-			if seen > 0 {
-				from = esdb.Position{Commit: seen, Prepare: seen}
-			}
-			return client.ReadAll(ctx, esdb.ReadAllOptions{From: from}, math.MaxUint64)
-		}
-		see := func(e *esdb.RecordedEvent) (want, more bool, err error) {
-			at := e.Position.Commit
-			want = at > seen && at <= end && !strings.HasPrefix(e.StreamID, "$")
-			seen = max(seen, min(at, end))
-			return want, at < end, nil
-		}
-		s.read(ctx, reading{fmt.Sprintf("read the log after %d", after), start, see}, yield)
+		s.readRecords(ctx, history(after), yield)
 	}
+}
+
+// history reads every business event after a position, up to the end that the log has at the first try.
+func history(after domain.Position) reading {
+	seen, end := uint64(after), uint64(0)
+	start := func(ctx context.Context, client *esdb.Client) (*esdb.ReadStream, error) {
+		if end == 0 {
+			var err error
+			if end, err = head(ctx, client); err != nil {
+				return nil, err
+			}
+		}
+		from := esdb.AllPosition(esdb.Start{})
+		if seen > 0 {
+			from = esdb.Position{Commit: seen, Prepare: seen}
+		}
+		return client.ReadAll(ctx, esdb.ReadAllOptions{From: from}, math.MaxUint64)
+	}
+	see := func(e *esdb.RecordedEvent) (want, more bool, err error) {
+		at := e.Position.Commit
+		return at > seen && at <= end && !strings.HasPrefix(e.StreamID, "$"), at < end, nil
+	}
+	done := func(e *esdb.RecordedEvent) { seen = max(seen, min(e.Position.Commit, end)) }
+	return reading{fmt.Sprintf("read the log after %d", after), start, see, done}
 }
 
 // head is the position of the last event in the log, whatever it is; 0 if there is none.
@@ -76,31 +80,46 @@ func head(ctx context.Context, client *esdb.Client) (uint64, error) {
 	return last.OriginalEvent().Position.Commit, nil
 }
 
-// reading is what Read and History differ in.
+// reading is what reads of a stream, of the log and of stored events differ in. An event that is wanted is passed on before
+// it is done, so that a try which fails in between repeats it.
 type reading struct {
 	what  string
 	start func(context.Context, *esdb.Client) (*esdb.ReadStream, error) // from where it has got to
 	see   func(*esdb.RecordedEvent) (want, more bool, err error)        // is asked about every event, in order
+	done  func(*esdb.RecordedEvent)                                     // is told of every event that is behind it
 }
 
-// read yields what is wanted until there is no more. After a broken connection it starts again.
-func (s *Store) read(ctx context.Context, r reading, yield func(domain.Record, error) bool) {
+// readRecords yields what is wanted, decoded.
+func (s *Store) readRecords(ctx context.Context, r reading, yield func(domain.Record, error) bool) {
+	err := s.read(ctx, r, func(ctx context.Context, e *esdb.RecordedEvent) (bool, error) {
+		record, err := s.codec.decode(ctx, e)
+		return err == nil && yield(record, nil), err
+	})
+	if err != nil {
+		yield(domain.Record{}, err)
+	}
+}
+
+// pass takes an event; more tells whether the reader wants another one.
+type pass func(context.Context, *esdb.RecordedEvent) (more bool, err error)
+
+// read passes on what is wanted until there is no more. After a broken connection it starts again.
+func (s *Store) read(ctx context.Context, r reading, pass pass) error {
 	ctx, cancel := s.open(ctx)
 	defer cancel()
 	t := tries{store: s, what: r.what}
 	for {
-		err := s.readOnce(ctx, r, &t, yield)
+		err := s.readOnce(ctx, r, &t, pass)
 		if err == nil {
-			return
+			return nil
 		}
 		if err := t.again(ctx, err); err != nil {
-			yield(domain.Record{}, err)
-			return
+			return err
 		}
 	}
 }
 
-func (s *Store) readOnce(ctx context.Context, r reading, t *tries, yield func(domain.Record, error) bool) error {
+func (s *Store) readOnce(ctx context.Context, r reading, t *tries, pass pass) error {
 	client, err := s.clients.take(ctx)
 	if err != nil {
 		return err
@@ -122,19 +141,17 @@ func (s *Store) readOnce(ctx context.Context, r reading, t *tries, yield func(do
 		if broken != nil {
 			return broken
 		}
-		want, more, err := r.see(event.OriginalEvent())
+		e := event.OriginalEvent()
+		want, more, err := r.see(e)
 		if err != nil {
 			return unreadable{err}
 		}
 		if want {
-			record, err := s.codec.decode(ctx, event.OriginalEvent())
-			if err != nil {
+			if wanted, err := pass(ctx, e); err != nil || !wanted {
 				return err
 			}
-			if !yield(record, nil) {
-				return nil
-			}
 		}
+		r.done(e)
 		if t.progress(); !more {
 			return nil
 		}
