@@ -11,17 +11,8 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// line is one line of a file, without its end.
-type line struct {
-	number int // from 1
-	text   string
-}
-
-// blockMarks stand around blocks and files: ASCII 1 to 3, the end mark of old systems, the byte order mark.
-const blockMarks = "\x01\x02\x03\x1a\ufeff"
-
-// readLines reads a file within its limits, finds out how it is encoded and cuts it into lines.
-func readLines(r io.Reader) ([]line, error) {
+// readAll reads a file of at most FileSizeMax bytes.
+func readAll(r io.Reader) ([]byte, error) {
 	raw, err := io.ReadAll(io.LimitReader(r, FileSizeMax+1))
 	if err != nil {
 		return nil, fmt.Errorf("read bank statement: %w", err)
@@ -29,63 +20,99 @@ func readLines(r io.Reader) ([]line, error) {
 	if len(raw) > FileSizeMax {
 		return nil, refuse(0, "the file is larger than %d MiB: export a shorter period", FileSizeMax>>20)
 	}
-	text := strings.ReplaceAll(decodeText(raw), "\r\n", "\n")
-	var lines []line
-	for text := range strings.Lines(text) {
-		number := len(lines) + 1
-		if number > LinesMax {
-			return nil, refuse(number, "the file has more than %d lines: export a shorter period", LinesMax)
-		}
-		text = strings.TrimRight(text, "\r\n")
-		if len(text) > LineSizeMax {
-			return nil, refuse(number, "the line is longer than %d bytes, so this is not an MT940 file: choose MT940 when you export the statement", LineSizeMax)
-		}
-		text = strings.Trim(text, blockMarks)
-		if strings.ContainsFunc(text, func(r rune) bool { return r < ' ' && r != '\t' }) {
-			return nil, refuse(number, "the line holds characters that belong to no text: choose MT940 when you export the statement")
-		}
-		lines = append(lines, line{number, text})
-	}
-	return lines, nil
+	return raw, nil
 }
 
 // codePages are how Polish banks encode, besides UTF-8.
 var codePages = []*charmap.Charmap{charmap.Windows1250, charmap.ISO8859_2, charmap.CodePage852}
 
-// decodeText takes UTF-8 as it is, and anything else in the code page in which it reads most like Polish.
-func decodeText(raw []byte) string {
+// codePageOf tells in which code page a file reads most like Polish; nil means UTF-8. UTF-8 that is damaged is refused, because
+// in any code page its letters would be others than the payer wrote.
+func codePageOf(raw []byte) (*charmap.Charmap, error) {
 	if utf8.Valid(raw) {
-		return string(raw)
+		return nil, nil
 	}
-	best, bestScore := "", 0
-	for i, page := range codePages {
-		var text bytes.Buffer
-		text.Grow(len(raw) + len(raw)/8)
-		for _, b := range raw {
-			text.WriteRune(page.DecodeByte(b))
-		}
-		if score := polishness(text.String()); i == 0 || score > bestScore {
-			best, bestScore = text.String(), score
+	if at, damaged := damagedUTF8(raw); damaged {
+		return nil, refuse(1+bytes.Count(raw[:at], []byte("\n")), "the letters are UTF-8, but here is a byte that belongs to none of them; %s", again)
+	}
+	var count [256]int
+	for _, b := range raw {
+		count[b]++
+	}
+	best, bestScore := codePages[0], polishness(codePages[0], &count)
+	for _, page := range codePages[1:] {
+		if score := polishness(page, &count); score > bestScore {
+			best, bestScore = page, score
 		}
 	}
-	return best
+	return best, nil
 }
 
-// polishness counts the Polish letters in a text and holds against it whatever else is not ASCII.
-func polishness(text string) int {
-	score := 0
-	for _, r := range text {
+// damagedUTF8 finds the first byte that is not UTF-8 in a text with more Polish letters of UTF-8 than such bytes.
+func damagedUTF8(raw []byte) (at int, damaged bool) {
+	letters, strangers, at := 0, 0, -1
+	for i := 0; i < len(raw); {
+		if raw[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRune(raw[i:])
 		switch {
-		case r < 0x80, r == filler, r == '\u00a0':
-		case strings.ContainsRune("ąćęłńóśźżĄĆĘŁŃÓŚŹŻ", r):
-			score += 2
+		case r == utf8.RuneError && size == 1:
+			if strangers++; at < 0 {
+				at = i
+			}
+		case strings.ContainsRune(polishLetters, r):
+			letters++
+		}
+		i += size
+	}
+	return at, letters > strangers
+}
+
+const polishLetters = "ąćęłńóśźżĄĆĘŁŃÓŚŹŻ"
+
+// polishness counts the Polish letters in a text and holds against it whatever else is not ASCII. count is how often each
+// byte occurs in the text.
+func polishness(page *charmap.Charmap, count *[256]int) int {
+	score := 0
+	for b, times := range count {
+		if b < utf8.RuneSelf || times == 0 {
+			continue
+		}
+		switch r := page.DecodeByte(byte(b)); {
+		case r == filler, r == '\u00a0':
+		case strings.ContainsRune(polishLetters, r):
+			score += 2 * times
 		case unicode.IsControl(r), r == utf8.RuneError:
-			score -= 8
+			score -= 8 * times
 		case unicode.IsLetter(r):
-			score--
+			score -= times
 		default:
-			score -= 2
+			score -= 2 * times
 		}
 	}
 	return score
+}
+
+// decoded gives a piece of a file as UTF-8; page is nil for a file that is UTF-8 already.
+func decoded(piece []byte, page *charmap.Charmap) string {
+	if page == nil || isASCII(piece) {
+		return string(piece)
+	}
+	var text strings.Builder
+	text.Grow(len(piece) + len(piece)/8)
+	for _, b := range piece {
+		text.WriteRune(page.DecodeByte(b))
+	}
+	return text.String()
+}
+
+func isASCII(text []byte) bool {
+	for _, b := range text {
+		if b >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }

@@ -1,43 +1,26 @@
 package bank
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 )
 
-// subfields is a dialect of field :86: whose details are cut into slots with a separator and two digits before each.
-// Another dialect of this kind is another value of this type.
-type subfields struct {
-	mark    *regexp.Regexp // separator and number of a slot
-	title   []string       // slots of the title, in order
-	name    []string       // slots of the other side's name
-	account []string       // where the other side's account may be, best first
+// details is how a bank writes the description of an entry, field 86.
+type details interface {
+	// read fills in what the description says; it answers false and changes nothing when the description is not of this form.
+	read(text string, entry *Entry) bool
 }
 
-// tildeSubfields is the dialect of PKO BP (iPKO biznes), ING and others.
-// Source: the banks' published descriptions of their MT940 exports; slots 29 and 38 both occur for the account.
-var tildeSubfields = subfields{
-	mark:    regexp.MustCompile(`~[0-9]{2}`),
-	title:   []string{"~20", "~21", "~22", "~23", "~24", "~25"},
-	name:    []string{"~32", "~33"},
-	account: []string{"~38", "~29"},
-}
-
-const (
-	slotSize = 27 // characters of a slot
-	filler   = '˙'
-)
-
-// dialects are tried in this order.
-var dialects = []subfields{tildeSubfields}
-
-// dialectOf finds the dialect of a file in the first description that has subfields. A file whose descriptions all lack them is
-// refused: taken as a title, they would have the digits of account numbers among which a reference is looked for.
-func dialectOf(fields []field) (subfields, error) {
+// dialectOf finds the dialect of a file in the first description that shows it. A file whose descriptions show none is
+// refused: taken as titles, they would have the digits of account numbers among which a reference is looked for.
+func dialectOf(fields *fieldReader) (details, error) {
 	ofEntry := false // whether a field 86 here describes an entry, not the statement
-	var plain *field
-	for i, f := range fields {
+	var plain field
+	for {
+		f, ok, err := fields.next()
+		if !ok || err != nil {
+			break // what cannot be read is refused where it stands
+		}
 		if f.tag != "86" {
 			ofEntry = f.tag == "61"
 			continue
@@ -45,74 +28,244 @@ func dialectOf(fields []field) (subfields, error) {
 		if !ofEntry {
 			continue
 		}
-		for _, d := range dialects {
-			if d.mark.MatchString(f.joined()) {
-				return d, nil
-			}
+		text := f.joined()
+		if d := dialectIn(text); d != nil {
+			return d, nil
 		}
-		if plain == nil && strings.TrimSpace(f.joined()) != "" {
-			plain = &fields[i]
+		if plain.tag == "" && strings.TrimSpace(text) != "" {
+			plain = f
 		}
 	}
-	if plain != nil {
-		return subfields{}, refuse(plain.line, "description %s has no subfields such as ~20, so who paid for what cannot be told; choose the MT940 layout with ~ subfields when you export", quote(plain.joined()))
+	if plain.tag != "" {
+		return nil, refuse(plain.line, "description %s has neither subfields such as ~20 nor names such as TYT.:, so who paid for what cannot be told; choose MT940 with subfields, or camt.053, when you export", quote(plain.joined()))
 	}
-	return dialects[0], nil
+	return &dialects[0], nil
 }
 
-// read fills in what the details say; it answers false and changes nothing when they are not cut into subfields.
-func (d subfields) read(text string, entry *Entry) bool {
-	marks := d.mark.FindAllStringIndex(text, -1)
-	if marks == nil {
+// dialectIn recognises the dialect of one description, nil if there is none.
+func dialectIn(text string) details {
+	start := 0
+	for start < min(len(text), codeMax) && (isDigit(text[start]) || text[start] == ' ') {
+		start++
+	}
+	for i := range dialects {
+		if d := &dialects[i]; d.slotAt(text, start) >= 0 {
+			return d
+		}
+	}
+	if len(partsOf(text)) > 0 {
+		return labelled{}
+	}
+	for i := range text {
+		if d := &dialects[0]; d.slotAt(text, i) >= 0 {
+			return d
+		}
+	}
+	return nil
+}
+
+// codeMax is how many digits and blanks the code of an operation has at most, which stands before the first subfield.
+const codeMax = 8
+
+// subfields is a dialect of field 86 whose details are cut into slots with a separator and two digits before each.
+// Another dialect of this kind is another value of this type.
+type subfields struct {
+	separator byte
+	title     []int   // slots of the title, in order
+	names     [][]int // slots of the other side's name and address; the first group that is not empty counts
+	account   []int   // where the other side's account may be, best first
+	reference int     // slot with REF and the bank's reference, for field 61 without one; 0: there is no such slot
+}
+
+// dialects are tried in this order.
+//
+// Source: the banks' published descriptions of their MT940 exports: PKO BP (iPKO biznes) and ING with ~, Millennium and banks of the
+// MultiCash tradition with <, Pekao and BNP Paribas (BiznesPl@net) with ^, Nordea with +; DFÜ-Abkommen (Anlage 3, MT 940) with ?.
+var dialects = []subfields{
+	{separator: '~', title: []int{20, 21, 22, 23, 24, 25}, names: [][]int{{32, 33}}, account: []int{38, 29}},
+	{separator: '<', title: []int{20, 21, 22, 23, 24, 25, 26}, names: [][]int{{27, 28, 29}, {32, 33}}, account: []int{38, 31}, reference: 63},
+	{separator: '^', title: []int{20, 21, 22, 23, 24, 25}, names: [][]int{{32, 33}}, account: []int{38, 31}},
+	{separator: '?', title: []int{20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 60, 61, 62, 63}, names: [][]int{{32, 33}}, account: []int{38, 31}},
+	{separator: '+', title: []int{20, 21, 22, 23, 24, 25}, names: [][]int{{32, 33}}, account: []int{38, 31}},
+}
+
+const (
+	slotSize  = 27 // characters of a slot
+	slotCount = 70 // slots are numbered from 00; 40 to 49 do not occur, but telephone numbers with +48 do
+	filler    = '˙'
+)
+
+// slotAt reads the number of the slot that begins at this byte of the text, -1 if none does.
+func (d *subfields) slotAt(text string, at int) int {
+	if at+2 >= len(text) || text[at] != d.separator || !isDigit(text[at+1]) || !isDigit(text[at+2]) {
+		return -1
+	}
+	number := int(text[at+1]-'0')*10 + int(text[at+2]-'0')
+	if number >= slotCount || number >= 40 && number < 50 {
+		return -1
+	}
+	return number
+}
+
+func (d *subfields) read(text string, entry *Entry) bool {
+	slots, found := d.cut(text)
+	if !found {
 		return false
 	}
-	slots := map[string]string{}
-	for i, at := range marks {
-		stop := len(text)
-		if i+1 < len(marks) {
-			stop = marks[i+1][0]
-		}
-		if slot := text[at[1]:stop]; strings.Trim(slot, " \u00a0"+string(filler)) != "" {
-			slots[text[at[0]:at[1]]] += slot
-		}
+	entry.Title, entry.PayerName, entry.PayerAccount = d.joinTitle(&slots), d.joinName(&slots), d.findAccount(&slots)
+	if reference := strings.TrimSpace(slots[d.reference]); d.reference > 0 && strings.HasPrefix(reference, "REF") && !identifies(entry.BankReference) && len(reference) <= referenceMax {
+		entry.BankReference = reference
 	}
-	entry.Title, entry.PayerName, entry.PayerAccount = d.joinTitle(slots), d.joinName(slots), d.findAccount(slots)
 	return true
 }
 
-// joinTitle puts the slots together without blanks: a word or a number goes on in the next slot.
-func (d subfields) joinTitle(slots map[string]string) string {
-	title := ""
-	for _, slot := range d.title {
-		title += slots[slot]
+// cut finds the slots. The first slot of a number counts; where the same mark comes again, the payer wrote it.
+func (d *subfields) cut(text string) (slots [slotCount]string, found bool) {
+	var seen [slotCount]bool
+	open, start := -1, 0
+	shut := func(end int) {
+		if open >= 0 && strings.Trim(text[start:end], " \u00a0"+string(filler)) != "" {
+			slots[open] = text[start:end]
+		}
 	}
-	return strings.TrimSpace(title)
+	for i := strings.IndexByte(text, d.separator); i >= 0 && i < len(text); i++ {
+		number := d.slotAt(text, i)
+		if number < 0 || seen[number] {
+			continue
+		}
+		shut(i)
+		open, start, seen[number] = number, i+3, true
+	}
+	shut(len(text))
+	return slots, open >= 0
+}
+
+// joinTitle puts the slots together without blanks: a word or a number goes on in the next slot.
+func (d *subfields) joinTitle(slots *[slotCount]string) string {
+	var title strings.Builder
+	for _, slot := range d.title {
+		title.WriteString(slots[slot])
+	}
+	return strings.TrimSpace(title.String())
 }
 
 // joinName puts a blank behind a slot that was not full, where the bank cut between name and address.
-func (d subfields) joinName(slots map[string]string) string {
-	name := ""
-	for _, slot := range d.name {
-		if name != "" && slots[slot] != "" && utf8.RuneCountInString(name)%slotSize != 0 {
-			name += " "
+func (d *subfields) joinName(slots *[slotCount]string) string {
+	for _, group := range d.names {
+		name := ""
+		for _, slot := range group {
+			if name != "" && slots[slot] != "" && utf8.RuneCountInString(name)%slotSize != 0 {
+				name += " "
+			}
+			name += slots[slot]
 		}
-		name += slots[slot]
+		if name = oneBlank(name); name != "" {
+			return name
+		}
 	}
-	return oneBlank(name)
+	return ""
+}
+
+func (d *subfields) findAccount(slots *[slotCount]string) string {
+	for _, slot := range d.account {
+		if account := accountIn(slots[slot]); account != "" {
+			return account
+		}
+	}
+	return ""
+}
+
+// accountIn gives the NRB or foreign IBAN that a text is, or nothing.
+func accountIn(text string) string {
+	text = strings.ReplaceAll(text, " ", "")
+	if account := strings.TrimPrefix(text, "PL"); validNRB(account) {
+		return account
+	}
+	if validIBAN(text) {
+		return text
+	}
+	return ""
 }
 
 // oneBlank puts one blank where there are several and takes them off both ends.
 func oneBlank(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-func (d subfields) findAccount(slots map[string]string) string {
-	for _, slot := range d.account {
-		text := strings.ReplaceAll(slots[slot], " ", "")
-		if account := strings.TrimPrefix(text, "PL"); validNRB(account) {
-			return account
+// labelled is the dialect of mBank: free text whose parts stand behind names, with semicolons between them, like
+// 770 PRZELEW; Z RACH.: 27...; OD: FIRMA; TYT.: ZAM 2026/000123-38; TNR: 179171073864111.010001.
+// The last of them is the bank's own number of the transfer.
+//
+// Source: mBank CompanyNet, BRESOK, Opis formatu pliku eksportu wyciągów dziennych MT940.
+type labelled struct{}
+
+// labels are the names of parts that are read.
+const (
+	labelFrom  = "Z RACH."
+	labelTo    = "NA RACH."
+	labelPayer = "OD"
+	labelPayee = "DLA"
+	labelTitle = "TYT."
+	labelID    = "TNR"
+)
+
+// part is a piece of a description behind a label.
+type part struct {
+	label      string
+	start, end int // of the label with the semicolon before it; of the label, where the value begins
+}
+
+// partsOf finds the labels in a description: at its beginning or behind a semicolon, and before a colon.
+func partsOf(text string) []part {
+	var parts []part
+	for at := 0; ; {
+		start := at
+		for at < len(text) && (text[at] == ';' || text[at] == ' ') {
+			at++
 		}
-		if validIBAN(text) {
-			return text
+		for _, label := range []string{labelFrom, labelTo, labelPayer, labelPayee, labelTitle, labelID} {
+			end := at + len(label)
+			if end < len(text) && text[end] == ':' && strings.EqualFold(text[at:end], label) {
+				parts = append(parts, part{label, start, end + 1})
+			}
+		}
+		next := strings.IndexByte(text[at:], ';')
+		if next < 0 {
+			return parts
+		}
+		at += next
+	}
+}
+
+// read takes the number at the end off first and then all behind the first TYT.: as the title, for the payer may write
+// semicolons and names of parts as well.
+func (labelled) read(text string, entry *Entry) bool {
+	parts := partsOf(text)
+	if len(parts) == 0 {
+		return false
+	}
+	if last := parts[len(parts)-1]; last.label == labelID {
+		if number := strings.ReplaceAll(text[last.end:], " ", ""); identifies(number) && len(number) <= referenceMax {
+			entry.BankReference = number
+		}
+		text, parts = text[:last.start], parts[:len(parts)-1]
+	}
+	for i, p := range parts {
+		if p.label == labelTitle {
+			entry.Title = trimPart(text[p.end:])
+			break
+		}
+		value := text[p.end:]
+		if i+1 < len(parts) {
+			value = text[p.end:parts[i+1].start]
+		}
+		switch p.label {
+		case labelFrom, labelTo:
+			value, _, _ = strings.Cut(value, ";")
+			entry.PayerAccount = accountIn(value)
+		case labelPayer, labelPayee:
+			entry.PayerName = trimPart(value)
 		}
 	}
-	return ""
+	return true
 }
+
+func trimPart(text string) string { return strings.TrimRight(oneBlank(text), "; ") }

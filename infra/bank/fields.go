@@ -10,10 +10,15 @@ import (
 
 // parseAccount takes an NRB as banks write it: with blanks, PL, a slash or the bank's code and a slash before it.
 func parseAccount(f field) (string, error) {
-	text := strings.ReplaceAll(f.joined(), " ", "")
-	account := strings.TrimPrefix(text[strings.LastIndexByte(text, '/')+1:], "PL")
+	text := f.joined()
+	return parseNRB(f.line, text[strings.LastIndexByte(text, '/')+1:])
+}
+
+// parseNRB takes an NRB with blanks and PL before it or without.
+func parseNRB(line int, text string) (string, error) {
+	account := strings.TrimPrefix(strings.ReplaceAll(strings.TrimSpace(text), " ", ""), "PL")
 	if !validNRB(account) {
-		return "", refuse(f.line, "account %s is not 26 digits with correct check digits; choose an account in Poland, or %s", quote(f.joined()), again)
+		return "", refuse(line, "account %s is not 26 digits with correct check digits; choose an account in Poland, or %s", quote(text), again)
 	}
 	return account, nil
 }
@@ -104,6 +109,15 @@ func parseDate(line int, yymmdd string) (Date, error) {
 	day, err := time.Parse("20060102", "20"+yymmdd)
 	if err != nil {
 		return "", refuse(line, "%s is no day of the calendar (YYMMDD); %s", quote(yymmdd), again)
+	}
+	return Date(day.Format(time.DateOnly)), nil
+}
+
+// parseISODate reads 2006-01-02 at the beginning of a day or moment of this century.
+func parseISODate(line int, text string) (Date, error) {
+	day, err := time.Parse(time.DateOnly, text[:min(len(text), len(time.DateOnly))])
+	if err != nil || day.Year() < 2000 || day.Year() > 2099 {
+		return "", refuse(line, "%s is no day of the calendar such as 2026-11-21; %s", quote(text), again)
 	}
 	return Date(day.Format(time.DateOnly)), nil
 }

@@ -3,52 +3,72 @@ package bank
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"hash"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
-// setKeys gives every entry of a statement its key. The bank's reference alone is not enough: some banks repeat it for every
-// payment of a batch. What the entry says is not enough either: somebody may pay the same amount twice on one day.
+// setKeys gives every entry of a statement its key, from nothing that depends on the form of the file: account, currency, value
+// date, mark, amount, and either the bank's reference or, where there is none, the booking date, the title as letters and digits
+// without Polish accents, and the other side's account. Entries that agree in all of this are counted in the order of their
+// statement, and the count goes in as well.
+//
+// So the same booking has the same key in every export and in MT940 as in camt.053, as long as the bank gives both the same reference or
+// none; and equal payments are as many as the statement has. The bank's reference alone is not enough: some banks repeat it for every
+// payment of a batch. What cannot be told apart is a payment without reference from an equal one of the same booking day in
+// another statement: it counts as the same, for booking money twice is worse than listing it as known.
 //
 // Transfers are booked under their keys: whoever changes what goes in has every overlapping export booked twice.
 func setKeys(s *Statement) {
-	seen := map[string]int{}
+	seen := map[[sha256.Size]byte]int{}
 	for i := range s.Entries {
 		entry := &s.Entries[i]
 		facts := sha256.New()
-		writeParts(facts, s.Account, s.Currency, string(entry.ValueDate), string(entry.Mark), fmt.Sprint(entry.AmountGrosz))
+		writeParts(facts, s.Account, s.Currency, string(entry.ValueDate), string(entry.Mark), strconv.FormatInt(entry.AmountGrosz, 10))
 		if identifies(entry.BankReference) {
 			writeParts(facts, "reference", entry.BankReference)
 		} else {
-			writeParts(facts, "details", string(entry.BookedOn), entry.CustomerReference, lettersAndDigits(entry.Raw[strings.Index(entry.Raw, "\n")+1:]))
+			writeParts(facts, "details", string(entry.BookedOn), lettersAndDigits(entry.Title), entry.PayerAccount)
 		}
-		what := hex.EncodeToString(facts.Sum(nil))
+		what := [sha256.Size]byte(facts.Sum(nil))
 		seen[what]++
-		writeParts(facts, "occurrence", fmt.Sprint(seen[what]))
+		writeParts(facts, "occurrence", strconv.Itoa(seen[what]))
 		entry.Key = hex.EncodeToString(facts.Sum(nil)[:16])
 	}
 }
 
-// identifies says whether a reference is one: some banks write NONREF or zeros where they have none.
+// identifies says whether a reference is one: some banks write NONREF, NOTPROVIDED or zeros where they have none.
 func identifies(reference string) bool {
-	return strings.Trim(lettersAndDigits(reference), "0") != "" && !strings.EqualFold(reference, "NONREF")
+	return strings.Trim(lettersAndDigits(reference), "0") != "" &&
+		!strings.EqualFold(reference, "NONREF") && !strings.EqualFold(reference, "NOTPROVIDED")
 }
 
 // writeParts writes each part behind its length, so that no letter can move from one part to the next unnoticed.
 func writeParts(h hash.Hash, parts ...string) {
 	for _, part := range parts {
-		fmt.Fprintf(h, "%d:%s", len(part), part)
+		h.Write(strconv.AppendInt(nil, int64(len(part)), 10))
+		h.Write([]byte(":" + part))
 	}
 }
 
-// lettersAndDigits leaves out everything in which two exports of the same entry could differ: blanks, lines, separators, case.
+// lettersAndDigits leaves out everything in which two exports of the same text could differ: blanks, lines, separators, case and
+// the accents of Polish letters.
 func lettersAndDigits(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			return unicode.ToUpper(r)
+		switch {
+		case r >= 'a' && r <= 'z':
+			return r - 'a' + 'A'
+		case r >= 'A' && r <= 'Z', r >= '0' && r <= '9':
+			return r
+		case r < utf8.RuneSelf || !unicode.IsLetter(r) && !unicode.IsDigit(r):
+			return -1
 		}
-		return -1
+		r = unicode.ToUpper(r)
+		if at := strings.IndexRune("ĄĆĘŁŃÓŚŹŻ", r); at >= 0 {
+			return rune("ACELNOSZZ"[at/2])
+		}
+		return r
 	}, text)
 }

@@ -2,152 +2,96 @@ package bank
 
 import (
 	"io"
-	"regexp"
+	"slices"
 	"strings"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
-// What a file may hold at most. A busy month of a shop is far below.
-const (
-	FileSizeMax  = 16 << 20 // bytes
-	LinesMax     = 500_000
-	LineSizeMax  = 4096 // bytes
-	EntriesMax   = 25_000
-	EntrySizeMax = 8192               // bytes of an entry with its description
-	AmountMax    = 10_000_000_000_000 // grosz; EntriesMax of them stay within int64
-
-	numberMax    = 35 // bytes
-	referenceMax = 34 // bytes; SWIFT says 16, some banks write longer ones
-	quotedMax    = 30 // characters of a file that a refusal shows
-)
-
-// again is the advice where the file itself is at fault.
-const again = "download the statement from the bank once more and import the whole file"
-
-// ParseMT940 reads the statements of a file, at least one. It knows UTF-8, Windows-1250, ISO 8859-2 and CP852, any line ends, and
-// the envelopes of SWIFT. A file that is damaged, cut or does not add up is refused whole with a [*ParseError]; only a failure of
-// r itself is another error.
+// ParseMT940 reads the statements of an MT940 file, at least one, in any dialect of field 86 that this package knows. The file may
+// be UTF-8, Windows-1250, ISO 8859-2 or CP852, with any line ends and the envelopes of SWIFT. A file that is damaged, cut or
+// does not add up is refused whole with a [*ParseError]; only a failure of r itself is another error.
 func ParseMT940(r io.Reader) ([]Statement, error) {
-	lines, err := readLines(r)
+	raw, err := readAll(r)
 	if err != nil {
 		return nil, err
 	}
-	fields, err := divideFields(lines)
+	return parseMT940(raw)
+}
+
+func parseMT940(raw []byte) ([]Statement, error) {
+	page, err := codePageOf(raw)
 	if err != nil {
 		return nil, err
 	}
-	if len(fields) == 0 {
-		return nil, refuse(0, "the file holds no statement; choose a period with a statement when you export")
-	}
-	details, err := dialectOf(fields)
+	details, err := dialectOf(newFieldReader(raw, page))
 	if err != nil {
 		return nil, err
 	}
-	p := parser{fields: fields, details: details, lastLine: len(lines)}
+	p := parser{fields: newFieldReader(raw, page), details: details}
+	p.advance()
 	var statements []Statement
-	for len(p.fields) > 0 {
+	for p.more || p.broken != nil {
 		statement, err := p.statement()
 		if err != nil {
 			return nil, err
 		}
 		statements = append(statements, statement)
 	}
+	if len(statements) == 0 {
+		return nil, refuse(0, "the file holds no statement; choose a period with a statement when you export")
+	}
 	return statements, nil
 }
 
-// field is a tag and its lines; the first line is what follows the tag.
-type field struct {
-	tag   string
-	lines []string
-	line  int
+func newFieldReader(raw []byte, page *charmap.Charmap) *fieldReader {
+	return &fieldReader{lines: newLineReader(raw, page)}
 }
 
-// joined is the text of the field as it was before its lines were cut.
-func (f field) joined() string { return strings.Join(f.lines, "") }
-
-// raw is the field as it stands in the file.
-func (f field) raw() string { return ":" + f.tag + ":" + strings.Join(f.lines, "\n") }
-
-// endOfMessage is the tag of the line with a hyphen that closes a message.
-const endOfMessage = "-"
-
-func divideFields(lines []line) ([]field, error) {
-	var fields []field
-	open := false // whether the last field can have more lines
-	for _, l := range lines {
-		tag, text, tagged := cutTag(l.text)
-		bare := strings.TrimSpace(l.text)
-		switch {
-		case tagged:
-			fields, open = append(fields, field{tag: tag, lines: []string{text}, line: l.number}), true
-		case bare == "-" || strings.HasPrefix(l.text, "-}"):
-			fields, open = append(fields, field{tag: endOfMessage, line: l.number}), false
-		case bare == "":
-		case !open && strings.HasPrefix(l.text, "{") && strings.HasSuffix(bare, "{4:"):
-		case !open:
-			return nil, refuse(l.number, "%s stands outside of a statement: choose MT940 when you export the statement", quote(l.text))
-		default:
-			last := &fields[len(fields)-1]
-			last.lines = append(last.lines, l.text)
-		}
-	}
-	return fields, nil
-}
-
-// cutTag recognises :61:, :60F:, and :NS:, the one tag that Polish banks have added.
-func cutTag(line string) (tag, text string, ok bool) {
-	rest, found := strings.CutPrefix(line, ":")
-	if !found {
-		return "", "", false
-	}
-	tag, text, found = strings.Cut(rest, ":")
-	if !found || !tagForm.MatchString(tag) {
-		return "", "", false
-	}
-	return tag, text, true
-}
-
-var tagForm = regexp.MustCompile(`^([0-9]{2}[A-Z]?|NS)$`)
-
-// parser goes through the fields of a file from the front.
+// parser goes through the fields of a file.
 type parser struct {
-	fields   []field // those still to be read
-	details  subfields
-	lastLine int
-	entries  int // so far in the file
+	fields  *fieldReader
+	field   field // the next one, if there is more
+	more    bool
+	broken  error // why the next field cannot be read
+	details details
+	entries int // so far in the file
 }
 
-func (p *parser) sees(tags ...string) bool {
-	if len(p.fields) == 0 {
-		return false
-	}
-	for _, tag := range tags {
-		if p.fields[0].tag == tag {
-			return true
-		}
-	}
-	return false
-}
+func (p *parser) advance() { p.field, p.more, p.broken = p.fields.next() }
+
+func (p *parser) sees(tags ...string) bool { return p.more && slices.Contains(tags, p.field.tag) }
 
 func (p *parser) skip(tags ...string) {
 	for p.sees(tags...) {
-		p.fields = p.fields[1:]
+		p.advance()
 	}
+}
+
+// here is the line of the next field, or the last line of a file that has ended.
+func (p *parser) here() int {
+	if p.more {
+		return p.field.line
+	}
+	return p.fields.lines.number
 }
 
 // take gives the next field, which must have one of the tags; what names it for the reader of the refusal.
 func (p *parser) take(what string, tags ...string) (field, error) {
-	if len(p.fields) == 0 {
-		return field{}, refuse(p.lastLine, "the file ends where %s (:%s:) is expected, so it is cut; %s", what, tags[0], again)
-	}
-	next := p.fields[0]
-	if !p.sees(tags...) {
-		found := "field :" + next.tag + ":"
-		if next.tag == endOfMessage {
+	switch {
+	case p.broken != nil:
+		return field{}, p.broken
+	case !p.more:
+		return field{}, refuse(p.here(), "the file ends where %s (:%s:) is expected, so it is cut; %s", what, tags[0], again)
+	case !p.sees(tags...):
+		found := "field :" + p.field.tag + ":"
+		if p.field.tag == endOfMessage {
 			found = "the end of the message"
 		}
-		return field{}, refuse(next.line, "%s stands where %s (:%s:) is expected; %s", found, what, tags[0], again)
+		return field{}, refuse(p.here(), "%s stands where %s (:%s:) is expected; %s", found, what, tags[0], again)
 	}
-	p.fields = p.fields[1:]
+	next := p.field
+	p.advance()
 	return next, nil
 }
 
@@ -158,28 +102,18 @@ func (p *parser) statement() (Statement, error) {
 		return Statement{}, err
 	}
 	for !last {
-		line := p.lastLine
-		if len(p.fields) > 0 {
-			line = p.fields[0].line
-		}
+		line := p.here()
 		next, lastNow, err := p.page("60M")
 		if err != nil {
 			return Statement{}, err
 		}
-		if next.Account != whole.Account || sheet(next.Number) != sheet(whole.Number) || next.Currency != whole.Currency || next.OpeningGrosz != whole.ClosingGrosz {
-			return Statement{}, refuse(line, "the page that begins here does not continue statement %s of account %s; %s", whole.Number, whole.Account, again)
+		if err := whole.goOn(line, next); err != nil {
+			return Statement{}, err
 		}
-		whole.Entries = append(whole.Entries, next.Entries...)
-		whole.ClosingGrosz, whole.ClosedOn, last = next.ClosingGrosz, next.ClosedOn, lastNow
+		last = lastNow
 	}
 	setKeys(&whole)
 	return whole, nil
-}
-
-// sheet is the number of a statement without that of its page.
-func sheet(number string) string {
-	number, _, _ = strings.Cut(number, "/")
-	return number
 }
 
 // page reads from :20: to the closing balance and what may follow it, and checks that it adds up.
@@ -191,14 +125,11 @@ func (p *parser) page(openingTag string) (s Statement, last bool, err error) {
 	if err != nil {
 		return s, false, err
 	}
-	s.OpeningGrosz, s.OpenedOn, s.Currency = opening.grosz, opening.on, opening.currency
-	sum := s.OpeningGrosz
 	for p.sees("61") {
 		entry, err := p.entry()
 		if err != nil {
 			return s, false, err
 		}
-		sum += entry.AmountGrosz
 		s.Entries = append(s.Entries, entry)
 	}
 	last = !p.sees("62M")
@@ -206,15 +137,8 @@ func (p *parser) page(openingTag string) (s Statement, last bool, err error) {
 	if err != nil {
 		return s, false, err
 	}
-	s.ClosingGrosz, s.ClosedOn = closing.grosz, closing.on
-	switch {
-	case closing.currency != s.Currency:
-		return s, false, refuse(closing.line, "the statement opens in %s and closes in %s; %s", s.Currency, closing.currency, again)
-	case closing.on < s.OpenedOn:
-		return s, false, refuse(closing.line, "the statement closes on %s, before it opens on %s; %s", closing.on, s.OpenedOn, again)
-	case sum != s.ClosingGrosz:
-		return s, false, refuse(closing.line, "opening balance and movements give %s, the closing balance says %s, so entries are missing or changed; %s",
-			amountText(sum), amountText(s.ClosingGrosz), again)
+	if err := s.close(opening, closing); err != nil {
+		return s, false, err
 	}
 	p.skip("64", "65", "86", "NS")
 	p.skip(endOfMessage)
@@ -259,18 +183,21 @@ func (p *parser) entry() (Entry, error) {
 	if err != nil {
 		return Entry{}, err
 	}
-	e.Raw = head.raw()
-	text, last := "", head
-	for p.sees("86") && len(e.Raw) <= EntrySizeMax {
-		last, p.fields = p.fields[0], p.fields[1:]
-		text += last.joined()
-		e.Raw += "\n" + last.raw()
+	var text, raw strings.Builder
+	raw.WriteString(head.raw())
+	last := head.line
+	for p.sees("86") && raw.Len() <= EntrySizeMax {
+		last = p.here()
+		text.WriteString(p.field.joined())
+		raw.WriteString("\n" + p.field.raw())
+		p.advance()
 	}
-	if len(e.Raw) > EntrySizeMax {
-		return Entry{}, refuse(last.line, "the entry with its description is longer than %d bytes; %s", EntrySizeMax, again)
+	if raw.Len() > EntrySizeMax {
+		return Entry{}, refuse(last, "the entry with its description is longer than %d bytes; %s", EntrySizeMax, again)
 	}
-	if !p.details.read(text, &e) {
-		e.Title = strings.TrimSpace(text)
+	e.Raw = raw.String()
+	if !p.details.read(text.String(), &e) {
+		e.Title = strings.TrimSpace(text.String())
 	}
 	return e, nil
 }

@@ -1,11 +1,8 @@
 package bank
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -14,54 +11,16 @@ import (
 	"testing/iotest"
 )
 
-var update = flag.Bool("update", false, "write the golden files that testdata does not have yet")
-
-// Every statement in testdata reads as the JSON file beside it says.
-func TestStatements(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.sta")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no statements in testdata: %v", err)
-	}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		statements, err := ParseMT940(bytes.NewReader(raw))
-		if err != nil {
-			t.Errorf("%s: %v", file, err)
-			continue
-		}
-		got, err := json.MarshalIndent(statements, "", "  ")
-		if err != nil {
-			t.Fatal(err)
-		}
-		golden := strings.TrimSuffix(file, ".sta") + ".json"
-		if _, err := os.Stat(golden); *update && errors.Is(err, os.ErrNotExist) {
-			if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		want, err := os.ReadFile(golden)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got)+"\n" != string(want) {
-			t.Errorf("%s reads as\n%s\nwant\n%s", file, got, want)
-		}
-	}
-}
-
 func parse(t *testing.T, text string) []Statement {
 	t.Helper()
-	statements, err := ParseMT940(strings.NewReader(text))
+	statements, err := Parse(strings.NewReader(text))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, text)
 	}
 	return statements
 }
 
-func read(t *testing.T, name string) string {
+func read(t testing.TB, name string) string {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
@@ -106,64 +65,6 @@ func TestFilesDiffer(t *testing.T) {
 		if err != nil || string(got) != string(want) {
 			t.Errorf("%s: reads as\n%s, %v; want\n%s", name, got, err, want)
 		}
-	}
-}
-
-// The name of a file in testdata/malformed begins with the line that must be named.
-func TestMalformed(t *testing.T) {
-	files, err := filepath.Glob("testdata/malformed/*.sta")
-	if err != nil || len(files) < 48 {
-		t.Fatalf("%d malformed files, %v", len(files), err)
-	}
-	for _, file := range files {
-		var line int
-		if _, err := fmt.Sscanf(filepath.Base(file), "%d-", &line); err != nil {
-			t.Fatal(err)
-		}
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		statements, err := ParseMT940(bytes.NewReader(raw))
-		refusedAt(t, filepath.Base(file), statements, err, line)
-	}
-}
-
-func refusedAt(t *testing.T, name string, statements []Statement, err error, line int) {
-	t.Helper()
-	var refused *ParseError
-	if !errors.As(err, &refused) || statements != nil {
-		t.Errorf("%s: %v, %d statements; want a refusal", name, err, len(statements))
-		return
-	}
-	advised := false
-	for _, advice := range []string{again, "choose ", "export a shorter period"} {
-		advised = advised || strings.Contains(refused.Reason, advice)
-	}
-	if refused.Line != line || !advised || strings.Contains(refused.Reason, "%!") {
-		t.Errorf("%s: refused with %q; want line %d and what to do", name, refused, line)
-	}
-}
-
-func TestLimits(t *testing.T) {
-	text := read(t, "tilde.sta")
-	entry := ":61:2611211121C0,00S051NONREF\n"
-	for name, c := range map[string]struct {
-		text string
-		line int
-	}{
-		"file":    {strings.Repeat("x", FileSizeMax+1), 0},
-		"lines":   {strings.Repeat("\n", LinesMax+1), LinesMax + 1},
-		"line":    {":20:" + strings.Repeat("x", LineSizeMax), 1},
-		"entries": {strings.Replace(text, ":61:", strings.Repeat(entry, EntriesMax)+":61:", 1), 5 + EntriesMax},
-		"entry":   {strings.Replace(text, ":86:", strings.Repeat(strings.Repeat("x", 1000)+"\n", 9)+":86:", 1), 5},
-		"number":  {strings.Replace(text, "00231", strings.Repeat("1", numberMax+1), 1), 3},
-		"details": {strings.Replace(text, ":62F:", strings.Repeat(strings.Repeat("x", 1000)+"\n", 9)+":62F:", 1), 6},
-		"fields": {strings.Replace(text, text[strings.Index(text, "1121CN"):strings.Index(text, ":62F:")],
-			"1121C1,00S051\n"+strings.Repeat(":86:\n", EntrySizeMax)+":62F:", 1), 6 + (EntrySizeMax-len(":61:2611211121C1,00S051"))/5},
-	} {
-		statements, err := ParseMT940(strings.NewReader(c.text))
-		refusedAt(t, name, statements, err, c.line)
 	}
 }
 
@@ -239,39 +140,4 @@ func TestBookingDay(t *testing.T) {
 			t.Errorf("%s booked %q: %s, %t; want %s", c.value, c.mmdd, got, ok, c.want)
 		}
 	}
-}
-
-func FuzzParseMT940(f *testing.F) {
-	files, err := filepath.Glob("testdata/*.sta")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, file := range files {
-		raw, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
-		f.Add(raw)
-	}
-	f.Fuzz(func(t *testing.T, raw []byte) {
-		statements, err := ParseMT940(bytes.NewReader(raw))
-		var refused *ParseError
-		if err != nil && (!errors.As(err, &refused) || statements != nil) {
-			t.Fatalf("%v, %d statements", err, len(statements))
-		}
-		for _, s := range statements {
-			sum := s.OpeningGrosz
-			seen := map[string]bool{}
-			for _, entry := range s.Entries {
-				sum += entry.AmountGrosz
-				if seen[entry.Key] {
-					t.Fatalf("two entries have the key %s", entry.Key)
-				}
-				seen[entry.Key] = true
-			}
-			if sum != s.ClosingGrosz {
-				t.Fatalf("the sums do not agree: %+v", s)
-			}
-		}
-	})
 }

@@ -57,7 +57,7 @@ func writeStatement(w *bytes.Buffer, s Statement) {
 		}
 		line(":61:%s%s%s%s%sS%s%s", shortDate(e.ValueDate), monthAndDay(e.BookedOn), e.Mark, fundsLetter(s.Currency),
 			unsignedText(e.AmountGrosz), code, references(e))
-		for _, part := range breakLines(":86:" + code + "~00" + what + details(e)) {
+		for _, part := range breakLines(":86:" + code + "~00" + what + description(e)) {
 			line("%s", part)
 		}
 	}
@@ -72,7 +72,7 @@ func references(e Entry) string {
 	return e.CustomerReference + "//" + e.BankReference
 }
 
-func details(e Entry) string {
+func description(e Entry) string {
 	text := slots(20, e.Title) + slots(32, e.PayerName)
 	switch {
 	case validNRB(e.PayerAccount):

@@ -124,7 +124,7 @@ func TestRefusesToWrite(t *testing.T) {
 		"mark":                  func(s *Statement) { s.Entries[0].Mark = Debit },
 		"unknown mark":          func(s *Statement) { s.Entries[0].Mark = "X" },
 		"amount":                func(s *Statement) { s.Entries[0].AmountGrosz += AmountMax; s.ClosingGrosz += AmountMax },
-		"reference":             func(s *Statement) { s.Entries[0].BankReference = strings.Repeat("x", 35) },
+		"reference":             func(s *Statement) { s.Entries[0].BankReference = strings.Repeat("x", referenceMax+1) },
 		"customer's reference":  func(s *Statement) { s.Entries[0].CustomerReference = "A//B" },
 		"title too long":        func(s *Statement) { s.Entries[0].Title = strings.Repeat("x", titleMax+1) },
 		"title with separators": func(s *Statement) { s.Entries[0].Title = "ZAM~38PL27114020040000300201355387" },

@@ -1,0 +1,156 @@
+package bank
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// line is one line of a file, without its end.
+type line struct {
+	number int // from 1
+	text   string
+}
+
+// lineReader cuts a file into lines and decodes them one by one.
+type lineReader struct {
+	rest   []byte
+	page   *charmap.Charmap // nil: UTF-8
+	end    byte             // what ends a line
+	number int              // of the last line that was read
+}
+
+func newLineReader(raw []byte, page *charmap.Charmap) *lineReader {
+	end := byte('\n')
+	if !bytes.Contains(raw, []byte("\n")) {
+		end = '\r'
+	}
+	return &lineReader{rest: raw, page: page, end: end}
+}
+
+// blockMarks stand around blocks and files: ASCII 1 to 3, the end mark of old systems, the byte order mark.
+const blockMarks = "\x01\x02\x03\x1a\ufeff"
+
+// next gives the next line; it answers false behind the last one.
+func (r *lineReader) next() (line, bool, error) {
+	if len(r.rest) == 0 {
+		return line{}, false, nil
+	}
+	r.number++
+	if r.number > LinesMax {
+		return line{}, false, refuse(r.number, "the file has more than %d lines: export a shorter period", LinesMax)
+	}
+	piece, rest, _ := bytes.Cut(r.rest, []byte{r.end})
+	r.rest = rest
+	piece = bytes.TrimRight(piece, "\r")
+	if len(piece) > LineSizeMax {
+		return line{}, false, refuse(r.number, "the line is longer than %d bytes, so this is not an MT940 file: %s", LineSizeMax, choose)
+	}
+	text := strings.Trim(decoded(piece, r.page), blockMarks)
+	for i := range len(text) {
+		if text[i] < ' ' && text[i] != '\t' {
+			return line{}, false, refuse(r.number, "the line holds characters that belong to no text: %s", choose)
+		}
+	}
+	return line{r.number, text}, true, nil
+}
+
+// field is a tag and its lines; the first line is what follows the tag.
+type field struct {
+	tag   string
+	lines []string
+	line  int
+}
+
+// joined is the text of the field as it was before its lines were cut.
+func (f field) joined() string {
+	if len(f.lines) == 1 {
+		return f.lines[0]
+	}
+	return strings.Join(f.lines, "")
+}
+
+// raw is the field as it stands in the file.
+func (f field) raw() string { return ":" + f.tag + ":" + strings.Join(f.lines, "\n") }
+
+// endOfMessage is the tag of the line with a hyphen that closes a message.
+const endOfMessage = "-"
+
+// fieldReader puts lines together to fields.
+type fieldReader struct {
+	lines   *lineReader
+	ahead   line // read already, belongs to the next field
+	isAhead bool
+}
+
+// next gives the next field; it answers false behind the last one.
+func (r *fieldReader) next() (field, bool, error) {
+	for {
+		l, ok, err := r.line()
+		if !ok || err != nil {
+			return field{}, false, err
+		}
+		tag, text, tagged := cutTag(l.text)
+		bare := strings.TrimSpace(l.text)
+		switch {
+		case tagged:
+			return r.collect(field{tag: tag, lines: []string{text}, line: l.number})
+		case endsMessage(l.text):
+			return field{tag: endOfMessage, line: l.number}, true, nil
+		case bare == "":
+		case strings.HasPrefix(l.text, "{") && strings.HasSuffix(bare, "{4:"):
+		default:
+			return field{}, false, refuse(l.number, "%s stands outside of a statement: %s", quote(l.text), choose)
+		}
+	}
+}
+
+// collect adds the lines that belong to a field; blank ones do not.
+func (r *fieldReader) collect(f field) (field, bool, error) {
+	for {
+		l, ok, err := r.line()
+		if !ok || err != nil {
+			return f, err == nil, err
+		}
+		if _, _, tagged := cutTag(l.text); tagged || endsMessage(l.text) {
+			r.ahead, r.isAhead = l, true
+			return f, true, nil
+		}
+		if strings.TrimSpace(l.text) != "" {
+			f.lines = append(f.lines, l.text)
+		}
+	}
+}
+
+func (r *fieldReader) line() (line, bool, error) {
+	if r.isAhead {
+		r.isAhead = false
+		return r.ahead, true, nil
+	}
+	return r.lines.next()
+}
+
+func endsMessage(text string) bool {
+	return strings.HasPrefix(text, "-}") || strings.TrimSpace(text) == "-"
+}
+
+// cutTag recognises :61:, :60F:, and :NS:, the one tag that Polish banks have added.
+func cutTag(line string) (tag, text string, ok bool) {
+	if len(line) < 4 || line[0] != ':' {
+		return "", "", false
+	}
+	end := strings.IndexByte(line[1:min(len(line), 5)], ':')
+	if end < 0 {
+		return "", "", false
+	}
+	tag = line[1 : 1+end]
+	digits := end >= 2 && isDigit(tag[0]) && isDigit(tag[1])
+	letter := end == 2 || end == 3 && tag[2] >= 'A' && tag[2] <= 'Z'
+	if tag != "NS" && !(digits && letter) {
+		return "", "", false
+	}
+	return tag, line[2+end:], true
+}
+
+func isDigit(b byte) bool { return b >= '0' && b <= '9' }
