@@ -89,13 +89,13 @@ type ImportStatement struct {
 // Stream of the statement.
 func (c ImportStatement) Stream() string { return StatementStream(c.Statement) }
 
-// Decide refuses other contents under the same account and number; the same contents may be written down in another way.
+// Decide refuses other contents under the same account and number; the same contents may be written down in another way and order.
 func (c ImportStatement) Decide(known Statement) ([]Event, error) {
 	switch {
 	case known.Statement == "":
 		return []Event{c.StatementImported}, nil
 	case known.Digest != c.Digest && (known.ClosedOn != c.ClosedOn || known.Opening != c.Opening || known.Closing != c.Closing ||
-		!slices.Equal(known.Transfers, c.Transfers)):
+		!slices.Equal(slices.Sorted(slices.Values(known.Transfers)), slices.Sorted(slices.Values(c.Transfers)))):
 		return nil, refuse(ImportConflict, "number", c.Number)
 	}
 	return nil, nil
@@ -135,6 +135,7 @@ const (
 // The reasons why a transfer found no order.
 const (
 	UnmatchedNoReference  = "no-reference"    // nothing in the title looks like an order number
+	UnmatchedMistyped     = "mistyped"        // the title names an order with wrong check digits
 	UnmatchedAmbiguous    = "several-orders"  // the title names more than one order
 	UnmatchedUnknownOrder = "unknown-order"   // no order has this number
 	UnmatchedNotOpen      = "order-not-open"  // cancelled, or paid already
@@ -151,6 +152,9 @@ func Match(received TransferReceived, lookup func(OrderNumber) (Order, bool)) (*
 	}
 	switch len(found) {
 	case 0:
+		if MistypedReference(received.Title) {
+			return nil, UnmatchedMistyped
+		}
 		return nil, UnmatchedNoReference
 	case 1:
 	default:

@@ -18,6 +18,9 @@ func TestImportStatement(t *testing.T) {
 	t.Run("the same written down in another way", func(t *testing.T) {
 		given[Statement](t, statement).when(with(func(s *StatementImported) { s.Digest = "d2" })).then()
 	})
+	t.Run("the same in another order", func(t *testing.T) {
+		given[Statement](t, statement).when(with(func(s *StatementImported) { s.Digest = "d2"; s.Transfers = []TransferID{"t-2", "t-1"} })).then()
+	})
 	for name, change := range map[string]func(*StatementImported){
 		"transfers":       func(s *StatementImported) { s.Transfers = []TransferID{"t-1"} },
 		"closing balance": func(s *StatementImported) { s.Closing++ },
@@ -80,6 +83,7 @@ func TestMatch(t *testing.T) {
 		"two numbers":                          {"ZAM 2026/000001 ZAM 2026/000002", 859_76, "", order, "", UnmatchedAmbiguous},
 		"nothing":                              {"za program", 859_76, "", order, "", UnmatchedNoReference},
 		"no title":                             {"", 859_76, "", order, "", UnmatchedNoReference},
+		"one digit off":                        {"ZAM 2026/000002-" + reference[len(reference)-2:], 859_76, "", order, "", UnmatchedMistyped},
 		"a number of nobody":                   {OrderNumber{2026, 3}.Reference(), 859_76, "", order, "", UnmatchedUnknownOrder},
 		"a paid order":                         {reference, 859_76, "", full, "", UnmatchedNotOpen},
 		"a cancelled order":                    {reference, 859_76, "", cancelled, "", UnmatchedNotOpen},

@@ -115,6 +115,22 @@ func FindReferences(text string) []FoundReference {
 	return found
 }
 
+// MistypedReference says whether a title names an order with check digits that are wrong: somebody meant one of our orders, but
+// nobody can tell which.
+func MistypedReference(text string) bool {
+	title := foldTitle(text)
+	for _, at := range digitRuns.FindAllStringIndex(title, -1) {
+		if !orderLabel.MatchString(title[max(0, at[0]-labelMax):at[0]]) {
+			continue
+		}
+		run := scanRun(title[at[0]:at[1]], title[at[1]:])
+		if _, ok := run.from(0); !ok && len(run.digits) >= 12 && run.hasCheckDigits() && run.digits[10:12] != checkDigits(run.digits[:10]) {
+			return true
+		}
+	}
+	return false
+}
+
 // addReference keeps one entry per order; check digits seen once are enough.
 func addReference(found []FoundReference, reference FoundReference) []FoundReference {
 	for i := range found {

@@ -64,6 +64,29 @@ func found(text string) string {
 	return strings.Join(said, " ")
 }
 
+// Every digit that is off by one is noticed, and no title without our reference is taken for a mistyped one.
+func TestMistypedReferences(t *testing.T) {
+	reference := OrderNumber{2026, 123}.Reference()
+	if MistypedReference(reference) {
+		t.Errorf("%s counts as mistyped", reference)
+	}
+	for i := range reference {
+		if reference[i] < '0' || reference[i] > '9' {
+			continue
+		}
+		typed := []byte(reference)
+		typed[i] = '0' + (typed[i]-'0'+1)%10
+		if title := "wpłata " + string(typed) + " za program"; !MistypedReference(title) || len(FindReferences(title)) > 0 {
+			t.Errorf("%q does not count as mistyped", title)
+		}
+	}
+	for _, title := range []string{"", "za program", "ZAM 2026/000123", "FV 2026/000123-99", "NIP 1234563218", "TEL 48 600 100 200 30"} {
+		if MistypedReference(title) {
+			t.Errorf("%q counts as mistyped", title)
+		}
+	}
+}
+
 func TestReferencesInTitles(t *testing.T) {
 	const checked, hint = "2026/000123!", "2026/000123?"
 	for _, c := range []struct{ title, want string }{

@@ -17,20 +17,18 @@ import (
 	"netrom.pl/portal/infra/bank"
 )
 
-func importStatement(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// importStatements books the statements of several files, all of them or, where one cannot be read or contradicts an earlier
+// one, none.
+func importStatements(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags, data := foundation.Flags("accounts import")
-	names, err := foundation.Parse(flags, args, "accounts import [-data DIR] FILE", 1, stdout)
+	dryRun := flags.Bool("dry-run", false, "say what would be booked, and write nothing")
+	names, err := foundation.Parse(flags, args, "accounts import [-data DIR] [-dry-run] FILE...", -1, stdout)
 	if err != nil {
 		return err
 	}
-	file, err := os.Open(names[0])
+	files, err := readFiles(names)
 	if err != nil {
-		return fmt.Errorf("open statement: %w", err)
-	}
-	defer file.Close()
-	statements, err := bank.ParseMT940(file)
-	if err != nil {
-		return fmt.Errorf("read statement %s: %w; nothing was booked", names[0], err)
+		return err
 	}
 	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
 	options.Existing = true
@@ -40,49 +38,137 @@ func importStatement(ctx context.Context, args []string, stdout, stderr io.Write
 	}
 	run := uuid.NewString()
 	by := domain.Cause{Command: run, Actor: "system:import", Correlation: run, Causation: run, At: time.Now()}
-	for _, statement := range statements {
-		booked, failed := foundation.BookStatement(ctx, base.Log, by, statement)
-		report(stdout, statement, booked)
-		if err = failed; err != nil {
-			break
-		}
+	report := report{w: io.Discard, verb: "booked"}
+	if *dryRun {
+		report.w, report.verb = stdout, "would be booked"
+	}
+	if err := report.book(ctx, foundation.Rehearse(base.Log), by, files); err != nil {
+		return errors.Join(fmt.Errorf("nothing was booked: %w", err), base.Close())
+	}
+	if *dryRun {
+		fmt.Fprintln(stdout, "This was a dry run: nothing was written.")
+		return base.Close()
+	}
+	report.w = stdout
+	err = report.book(ctx, base.Log, by, files)
+	if err != nil {
+		err = fmt.Errorf("%w; import the files again, nothing is booked twice", err)
 	}
 	return errors.Join(err, base.Close())
 }
 
-// report says what became of each transfer; those that found no order, and those that none can be paid with, come with the reason.
-func report(w io.Writer, statement bank.Statement, bookings []handlers.Booking) {
-	fmt.Fprintf(w, "Statement %s of account %s\n", statement.Number, statement.Account)
-	var booked, known, unmatched int
-	var sum domain.Money
-	for _, b := range bookings {
+// statementFile is a bank's file as it was read.
+type statementFile struct {
+	name       string
+	statements []bank.Statement
+}
+
+// readFiles reads all files, and names every one that cannot be read.
+func readFiles(names []string) ([]statementFile, error) {
+	var files []statementFile
+	var failed []error
+	for _, name := range names {
+		statements, err := readFile(name)
+		if err != nil {
+			failed = append(failed, err)
+		}
+		files = append(files, statementFile{name, statements})
+	}
+	return files, errors.Join(failed...)
+}
+
+func readFile(name string) ([]bank.Statement, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("open statement: %w", err)
+	}
+	defer file.Close()
+	statements, err := bank.Parse(file)
+	if err != nil {
+		return nil, fmt.Errorf("read statement %s: %w; nothing was booked", name, err)
+	}
+	return statements, nil
+}
+
+// report says what becomes of each transfer; those that found no order, and those that none can be paid with, come with
+// the reason.
+type report struct {
+	w    io.Writer
+	verb string // what happens to a transfer that has found its order
+}
+
+// tally counts transfers.
+type tally struct {
+	transfers, booked, known, unmatched int
+	sum                                 domain.Money
+}
+
+func (t *tally) add(other tally) {
+	t.transfers, t.booked, t.known, t.unmatched = t.transfers+other.transfers, t.booked+other.booked, t.known+other.known, t.unmatched+other.unmatched
+	t.sum += other.sum
+}
+
+func (r report) print(t tally, what string) {
+	fmt.Fprintf(r.w, "%s%d transfers of %s: %d %s now, %d booked before, %d not matched.\n", what, t.transfers, t.sum, t.booked, r.verb, t.known, t.unmatched)
+}
+
+// book books the statements of the files in their order.
+func (r report) book(ctx context.Context, log domain.Log, by domain.Cause, files []statementFile) error {
+	var all tally
+	statements := 0
+	for _, file := range files {
+		if len(files) > 1 {
+			fmt.Fprintf(r.w, "File %s\n", file.name)
+		}
+		for _, statement := range file.statements {
+			bookings, err := foundation.BookStatement(ctx, log, by, statement)
+			all.add(r.statement(statement, bookings))
+			if err != nil {
+				return fmt.Errorf("book %s: %w", file.name, err)
+			}
+			statements++
+		}
+	}
+	if statements > 1 {
+		r.print(all, fmt.Sprintf("%d statements, ", statements))
+	}
+	return nil
+}
+
+func (r report) statement(statement bank.Statement, bookings []handlers.Booking) tally {
+	fmt.Fprintf(r.w, "Statement %s of account %s\n", statement.Number, statement.Account)
+	t := tally{transfers: len(bookings)}
+	entries := foundation.Incoming(statement)
+	for i, b := range bookings {
 		var what string
 		switch {
 		case b.Match == nil:
-			unmatched++
+			t.unmatched++
 			what = "NOT MATCHED: " + reasons[b.Reason]
 		case b.Known:
-			known++
-			what = fmt.Sprintf("booked on order %s by an earlier import", b.Match.Number)
+			t.known++
+			what = fmt.Sprintf("was booked on order %s before", b.Match.Number)
 		default:
-			booked++
-			what = fmt.Sprintf("booked on order %s", b.Match.Number)
+			t.booked++
+			what = fmt.Sprintf("%s on order %s", r.verb, b.Match.Number)
 		}
-		sum += b.Amount
-		fmt.Fprintf(w, "  %s %15s  %-16s  %s\n", b.ValueOn, b.Amount, b.BankReference, what)
+		t.sum += b.Amount
+		fmt.Fprintf(r.w, "  line %-6d %s %15s  %-16s  %s\n", entries[i].Line, b.ValueOn, b.Amount, b.BankReference, what)
 	}
 	for _, line := range foundation.LeftOut(statement) {
-		fmt.Fprintf(w, "  line %d left alone: %s\n", line.Line, line.Why)
+		fmt.Fprintf(r.w, "  line %d left alone: %s\n", line.Line, line.Why)
 	}
-	fmt.Fprintf(w, "%d transfers of %s: %d booked now, %d booked before, %d not matched.\n", len(bookings), sum, booked, known, unmatched)
+	r.print(t, "")
+	return t
 }
 
-// reasons say in words why a transfer found no order.
+// reasons say in words why a transfer found no order, and what to do.
 var reasons = map[string]string{
-	domain.UnmatchedNoReference:  "the title names no order",
-	domain.UnmatchedAmbiguous:    "the title names more than one order",
-	domain.UnmatchedUnknownOrder: "no order has the number in the title",
-	domain.UnmatchedNotOpen:      "the order is cancelled or paid already",
-	domain.UnmatchedUnsure:       "the number has no check digits and the amount is not what is open",
-	domain.UnmatchedForeign:      "the order is to be paid on another account",
+	domain.UnmatchedNoReference:  "the title names no order; ask the payer which one it pays",
+	domain.UnmatchedMistyped:     "the title names an order with wrong check digits; ask the payer for the right number",
+	domain.UnmatchedAmbiguous:    "the title names more than one order; ask the payer what each gets",
+	domain.UnmatchedUnknownOrder: "no order has the number in the title; ask the payer for the right one",
+	domain.UnmatchedNotOpen:      "the order is cancelled or paid already; send the money back or ask the payer what it is for",
+	domain.UnmatchedUnsure:       "the number has no check digits and the amount is not what is open; ask the payer",
+	domain.UnmatchedForeign:      "the order is to be paid on another account; ask the payer or move the money",
 }

@@ -5,7 +5,7 @@ import "netrom.pl/portal/cmd/internal/foundation"
 
 func main() {
 	foundation.Main("accounts", []foundation.Command{
-		{Name: "import", Does: "book a bank statement on the orders that it pays", Run: importStatement},
+		{Name: "import", Does: "book bank statements on the orders that they pay", Run: importStatements},
 		{Name: "replay", Does: "print the order history from the log alone", Run: replay},
 	})
 }

@@ -4,52 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 
 	"github.com/google/uuid"
 
 	"netrom.pl/portal/cmd/internal/foundation"
-	"netrom.pl/portal/domain"
 	"netrom.pl/portal/infra/vault"
 )
 
-// rehearsal is where an import is tried before it is done, so that a file is imported as a whole or not at all. It shows
-// what the log and the vault have and what the import has asked for so far, and writes nothing. For one goroutine.
+// rehearsal is the vault on which an import is tried before it is done, so that a file is imported as a whole or not at all. It
+// knows what the vault has and what the import has asked for so far, and writes nothing. For one goroutine.
 type rehearsal struct {
-	domain.Log
-	vault    *vault.Vault
-	appended map[string][]domain.Record // by stream
-	claimed  map[string]string          // account by user name
+	vault   *vault.Vault
+	claimed map[string]string // account by user name
 }
 
 // rehearse makes an importer that changes nothing.
 func rehearse(base *foundation.Foundation) *importer {
-	r := &rehearsal{Log: base.Log, vault: base.Vault, appended: map[string][]domain.Record{}, claimed: map[string]string{}}
-	return &importer{log: r, vault: base.Vault, createAccount: r.createAccount, run: uuid.NewString()}
-}
-
-// Append is [domain.Log.Append], into the rehearsal.
-func (r *rehearsal) Append(_ context.Context, stream string, expected domain.Revision, events []domain.Proposed) (domain.Position, error) {
-	for i, event := range events {
-		r.appended[stream] = append(r.appended[stream], domain.Record{Proposed: event, Stream: stream, Revision: expected + 1 + domain.Revision(i)})
-	}
-	return 0, nil
-}
-
-// Read is [domain.Log.Read], first from the log and then from the rehearsal.
-func (r *rehearsal) Read(ctx context.Context, stream string, from domain.Revision) iter.Seq2[domain.Record, error] {
-	return func(yield func(domain.Record, error) bool) {
-		for record, err := range r.Log.Read(ctx, stream, from) {
-			if !yield(record, err) || err != nil {
-				return
-			}
-		}
-		for _, record := range r.appended[stream] {
-			if record.Revision >= from && !yield(record, nil) {
-				return
-			}
-		}
-	}
+	r := &rehearsal{vault: base.Vault, claimed: map[string]string{}}
+	return &importer{log: foundation.Rehearse(base.Log), vault: base.Vault, createAccount: r.createAccount, run: uuid.NewString()}
 }
 
 // createAccount says whether [vault.Vault.CreateAccount] will do what is wanted.

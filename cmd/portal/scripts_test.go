@@ -60,7 +60,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": scriptStart, "hold": scriptHold, "signal": scriptSignal, "ends": scriptEnds, "gone": scriptGone, "await": scriptAwait, "nobody": scriptNobody,
 			"http": scriptHTTP, "login": scriptLogin, "form": scriptForm,
-			"statement": scriptStatement, "attachment": scriptAttachment, "damage": scriptDamage,
+			"statement": scriptStatement, "fill": scriptFill, "attachment": scriptAttachment, "damage": scriptDamage,
 		},
 	})
 }
@@ -274,6 +274,16 @@ func scriptStatement(ts *testscript.TestScript, neg bool, args []string) {
 	var file bytes.Buffer
 	ts.Check(bank.WriteMT940(&file, statement))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), file.Bytes(), 0o644))
+}
+
+// scriptFill is "fill NAME=VALUE FILE...": puts the value where the files have the name in braces.
+func scriptFill(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, !neg && len(args) > 1 && strings.Contains(args[0], "="), "fill NAME=VALUE FILE...")
+	name, value, _ := strings.Cut(args[0], "=")
+	for _, file := range args[1:] {
+		text := strings.ReplaceAll(ts.ReadFile(file), "{"+name+"}", value)
+		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o644))
+	}
 }
 
 // scriptAttachment is "attachment FOLDER FILE": waits for a letter with an activation file and keeps the file.

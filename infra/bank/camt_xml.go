@@ -68,6 +68,9 @@ func (g *guard) Token() (xml.Token, error) {
 	}
 	switch t := token.(type) {
 	case xml.Directive:
+		if strings.HasPrefix(strings.ToLower(string(t)), "doctype html") {
+			return nil, refuse(line, "the file is a web page, as banks send it when the session has ended: %s", choose)
+		}
 		return nil, refuse(line, "the file has a document type or entities of its own, which no bank writes; %s", again)
 	case xml.StartElement:
 		if g.depth++; g.depth > xmlDepthMax {

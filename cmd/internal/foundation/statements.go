@@ -11,7 +11,7 @@ import (
 	"netrom.pl/portal/infra/bank"
 )
 
-// BookStatement books a parsed statement of the bank; see [handlers.BookStatement].
+// BookStatement books a parsed statement of the bank; see [handlers.BookStatement]. The bookings are those of [Incoming], in this order.
 func BookStatement(ctx context.Context, log domain.Log, by domain.Cause, s bank.Statement) ([]handlers.Booking, error) {
 	account, err := domain.ParseNRB(s.Account)
 	if err != nil {
@@ -24,9 +24,8 @@ func BookStatement(ctx context.Context, log domain.Log, by domain.Cause, s bank.
 	digest := sha256.New()
 	for _, entry := range s.Entries {
 		fmt.Fprintf(digest, "%d:%s", len(entry.Raw), entry.Raw)
-		if !comesIn(s, entry) {
-			continue
-		}
+	}
+	for _, entry := range Incoming(s) {
 		transfer := domain.TransferReceived{
 			Transfer: domain.TransferID(domain.NameID("transfer", string(account), entry.Key)), Statement: id, Account: account,
 			Amount: domain.Money(entry.AmountGrosz), ValueOn: domain.Day(entry.ValueDate), BookedOn: domain.Day(entry.BookedOn),
@@ -36,6 +35,17 @@ func BookStatement(ctx context.Context, log domain.Log, by domain.Cause, s bank.
 	}
 	statement.Digest = hex.EncodeToString(digest.Sum(nil))
 	return handlers.BookStatement(ctx, log, by, statement, transfers)
+}
+
+// Incoming are the entries of a statement with which orders can be paid.
+func Incoming(s bank.Statement) []bank.Entry {
+	var incoming []bank.Entry
+	for _, entry := range s.Entries {
+		if comesIn(s, entry) {
+			incoming = append(incoming, entry)
+		}
+	}
+	return incoming
 }
 
 func comesIn(s bank.Statement, entry bank.Entry) bool {
