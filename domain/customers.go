@@ -28,28 +28,6 @@ type CustomerRegistered struct {
 	Distributor bool       `json:"distributor"` // may order for clients
 }
 
-// LoginGranted gives the customer an account; Link counts the one-time links that were promised to it.
-type LoginGranted struct {
-	Customer CustomerID `json:"customer"`
-	Account  string     `json:"account"`
-	Link     int        `json:"link"`
-}
-
-// LoginLetterSent says that user name and one-time link have left by letter.
-type LoginLetterSent struct {
-	Customer CustomerID `json:"customer"`
-	Account  string     `json:"account"`
-	Link     int        `json:"link"`
-}
-
-// LoginLetterFailed says that the letter could not be delivered, why (without addresses) and when to try again.
-type LoginLetterFailed struct {
-	Customer CustomerID `json:"customer"`
-	Account  string     `json:"account"`
-	Link     int        `json:"link"`
-	Failure
-}
-
 // DistributorAssigned puts a customer under a distributor, who alone orders its updates from now on. Source: R8.
 type DistributorAssigned struct {
 	Customer    CustomerID `json:"customer"`
@@ -83,28 +61,12 @@ type Customer struct {
 	Logins           map[string]LoginState `json:"logins"`      // by account
 }
 
-// LoginState is how far the letter with an account's one-time link has come.
-type LoginState struct {
-	Link    int     `json:"link"`
-	Sent    int     `json:"sent"` // number of the last link that left by letter
-	Failure Failure `json:"failure"`
-}
-
 // Evolve folds an event of a customer stream.
 func (c *Customer) Evolve(event Event) {
 	switch e := event.(type) {
 	case CustomerRegistered:
 		c.ID, c.Name, c.NIP, c.Email, c.Language, c.IsDistributor = e.Customer, e.Name, e.NIP, e.Email, e.Language, e.Distributor
 		c.ActivationEmails, c.Corrections, c.Logins = map[LicenceID]string{}, map[LicenceID]int{}, map[string]LoginState{}
-	case LoginGranted:
-		login := c.Logins[e.Account]
-		c.Logins[e.Account] = LoginState{Link: e.Link, Sent: login.Sent}
-	case LoginLetterSent:
-		c.Logins[e.Account] = LoginState{Link: c.Logins[e.Account].Link, Sent: e.Link}
-	case LoginLetterFailed:
-		login := c.Logins[e.Account]
-		login.Failure = e.Failure
-		c.Logins[e.Account] = login
 	case DistributorAssigned:
 		c.Distributor = e.Distributor
 	case DistributorRemoved:
@@ -112,6 +74,8 @@ func (c *Customer) Evolve(event Event) {
 	case ActivationEmailCorrected:
 		c.ActivationEmails[e.Licence] = e.Email
 		c.Corrections[e.Licence]++
+	default:
+		c.evolveLogins(event)
 	}
 }
 
@@ -171,59 +135,6 @@ func checkEmail(field, email string) error {
 		return refuse(InvalidInput, "field", field, "limit", "name@example.com")
 	}
 	return nil
-}
-
-// GrantLogin gives the customer an account, or a fresh one-time link for the account that it has; the letter follows. Source: R1.
-type GrantLogin struct {
-	Customer CustomerID
-	Account  string
-	Link     int // number of the promised link; the same number again changes nothing
-}
-
-// Stream of the customer.
-func (c GrantLogin) Stream() string { return CustomerStream(c.Customer) }
-
-// Decide refuses unknown customers, and links that do not count from 1.
-func (c GrantLogin) Decide(known Customer) ([]Event, error) {
-	if known.ID == "" {
-		return nil, refuse(NotFound)
-	}
-	if err := checkText("account", c.Account, IdentityMax); err != nil {
-		return nil, err
-	}
-	if c.Link < 1 {
-		return nil, refuse(InvalidInput, "field", "link", "limit", "1")
-	}
-	if login, ok := known.Logins[c.Account]; ok && login.Link >= c.Link {
-		return nil, nil
-	}
-	return []Event{LoginGranted(c)}, nil
-}
-
-// RecordLoginLetter says that the letter has left, or why it has not.
-type RecordLoginLetter struct {
-	Customer CustomerID
-	Account  string
-	Link     int
-	Failure  *Failure // nil: it left
-}
-
-// Stream of the customer.
-func (c RecordLoginLetter) Stream() string { return CustomerStream(c.Customer) }
-
-// Decide records each letter once, and each attempt.
-func (c RecordLoginLetter) Decide(known Customer) ([]Event, error) {
-	login := known.Logins[c.Account]
-	if login.Link != c.Link || login.Sent >= c.Link {
-		return nil, nil
-	}
-	if c.Failure != nil && c.Failure.Attempt <= login.Failure.Attempt {
-		return nil, nil
-	}
-	if c.Failure != nil {
-		return []Event{LoginLetterFailed{Customer: c.Customer, Account: c.Account, Link: c.Link, Failure: *c.Failure}}, nil
-	}
-	return []Event{LoginLetterSent{Customer: c.Customer, Account: c.Account, Link: c.Link}}, nil
 }
 
 // AssignDistributor puts a customer under a distributor. Orders already submitted stay as they are; carts are checked

@@ -30,6 +30,9 @@ var Kinds = []Kind{
 	kind[LoginGranted](1),
 	kind[LoginLetterSent](1),
 	kind[LoginLetterFailed](1),
+	kind[LoginLetterSkipped](1),
+	kind[LoginLocked](1),
+	kind[LoginUnlocked](1),
 	kind[DistributorAssigned](1),
 	kind[DistributorRemoved](1),
 	kind[ActivationEmailCorrected](1),
@@ -64,6 +67,8 @@ var Kinds = []Kind{
 	kind[ActivationFileSent](1),
 	kind[ActivationFileResendRequested](1),
 	kind[TaskFailed](1),
+	kind[TaskRetryRequested](1),
+	kind[TaskSkipped](1),
 
 	kind[MessagePoisoned](1),
 }

@@ -53,6 +53,22 @@ type TaskFailed struct {
 	Failure
 }
 
+// TaskRetryRequested says that somebody wants a task to be tried at NextAt, however long it would wait otherwise; it takes
+// back a skip.
+type TaskRetryRequested struct {
+	Order  OrderID   `json:"order"`
+	Task   string    `json:"task"`
+	NextAt time.Time `json:"next_at"`
+}
+
+// TaskSkipped says that somebody has decided that a task need not be done any more, and why (without personal data). What
+// it would have sent stays unsent.
+type TaskSkipped struct {
+	Order  OrderID `json:"order"`
+	Task   string  `json:"task"`
+	Reason string  `json:"reason"`
+}
+
 // Failure is an unsuccessful try. Attempt counts from 1.
 type Failure struct {
 	Attempt   int       `json:"attempt"`
@@ -98,12 +114,11 @@ type Task struct {
 }
 
 // Owed is what has to be done for the order now or, after a failure, at the failure's NextAt; in the order in which
-// it is to be done. It is empty for an order that waits for money, and for one that is complete.
+// it is to be done. It is empty for an order that waits for money, and for one that is complete. What was skipped is not owed.
 func (o Order) Owed() []Task {
 	var tasks []Task
 	owe := func(owed bool, kind TaskKind, line, copy int) {
-		if owed {
-			id := taskID(kind, line, copy)
+		if id := taskID(kind, line, copy); owed && !o.isSkipped(id) {
 			tasks = append(tasks, Task{ID: id, Kind: kind, Line: line, Copy: copy, Failure: o.Failures[id]})
 		}
 	}
@@ -158,8 +173,20 @@ func (o *Order) evolveFulfilment(event Event) {
 		o.Files[e.Line] = file
 	case TaskFailed:
 		o.Failures[e.Task] = e.Failure
+	case TaskRetryRequested:
+		if failure, failed := o.Failures[e.Task]; failed {
+			failure.NextAt = e.NextAt
+			o.Failures[e.Task] = failure
+		}
+		if o.Skipped = slices.DeleteFunc(slices.Clone(o.Skipped), func(task string) bool { return task == e.Task }); len(o.Skipped) == 0 {
+			o.Skipped = nil
+		}
+	case TaskSkipped:
+		o.Skipped = append(slices.Clip(o.Skipped), e.Task)
 	}
 }
+
+func (o Order) isSkipped(task string) bool { return slices.Contains(o.Skipped, task) }
 
 // RecordLetter says that a letter to the buyer has left. Twice is harmless.
 type RecordLetter struct {
@@ -298,6 +325,62 @@ func (c RecordFailure) Decide(o Order) ([]Event, error) {
 		return nil, nil
 	}
 	return []Event{TaskFailed{Order: c.Order, Task: c.Task, Failure: last.After(c.Reason, c.Permanent, c.At)}}, nil
+}
+
+// RetryTask wants a task to be done now: one that waits after a failure, or one that was skipped. Twice is harmless.
+type RetryTask struct {
+	Order OrderID
+	Task  string
+	At    time.Time
+}
+
+// Stream of the order.
+func (c RetryTask) Stream() string { return OrderStream(c.Order) }
+
+// Decide refuses what is neither owed nor skipped; a task that is due anyway needs no wish.
+func (c RetryTask) Decide(o Order) ([]Event, error) {
+	switch {
+	case !o.isSkipped(c.Task) && !o.owes(c.Task):
+		return nil, refuse(NotFound)
+	case !o.isSkipped(c.Task) && !o.Failures[c.Task].NextAt.After(c.At):
+		return nil, nil
+	}
+	return []Event{TaskRetryRequested{Order: c.Order, Task: c.Task, NextAt: c.At.UTC()}}, nil
+}
+
+// SkipTask gives up a letter or an activation file that is owed, with a reason. It can be taken back with [RetryTask].
+// Nothing leaves through it, so what waits for money goes on waiting. Twice is harmless. Source: R14.
+type SkipTask struct {
+	Order  OrderID
+	Task   string
+	Reason string // without addresses or names
+}
+
+// Stream of the order.
+func (c SkipTask) Stream() string { return OrderStream(c.Order) }
+
+// Decide refuses what is not owed, a skip without a reason, and duties between the portal's own streams: an order whose
+// licences do not know of its payment would stay half done for ever.
+func (c SkipTask) Decide(o Order) ([]Event, error) {
+	if o.isSkipped(c.Task) {
+		return nil, nil
+	}
+	i := slices.IndexFunc(o.Owed(), func(t Task) bool { return t.ID == c.Task })
+	if i < 0 {
+		return nil, refuse(NotFound)
+	}
+	if !o.Owed()[i].Kind.Skippable() {
+		return nil, refuse(TaskNotSkippable)
+	}
+	if err := checkText("reason", c.Reason, ReasonMax); err != nil {
+		return nil, err
+	}
+	return []Event{TaskSkipped(c)}, nil
+}
+
+// Skippable tells what may stay undone for good: what goes out of the house.
+func (k TaskKind) Skippable() bool {
+	return k == ConfirmTask || k == PaymentNoteTask || k == ActivateTask || k == LoginTask
 }
 
 // OrderStatus is what the buyer is told about an order.

@@ -108,11 +108,12 @@ type Order struct {
 	Cancelled    bool               `json:"cancelled"`
 	Released     bool               `json:"released"`
 	Payments     []PaymentReceived  `json:"payments"`
-	Confirmed    bool               `json:"confirmed"`     // the confirmation letter has left
-	PaymentNoted bool               `json:"payment_noted"` // the word to the buyer that the money has come has left
-	LicencesPaid bool               `json:"licences_paid"` // the licences know of the payment
-	Files        map[int]FileState  `json:"files"`         // by line
-	Failures     map[string]Failure `json:"failures"`      // by task, as long as it is owed
+	Confirmed    bool               `json:"confirmed"`         // the confirmation letter has left
+	PaymentNoted bool               `json:"payment_noted"`     // the word to the buyer that the money has come has left
+	LicencesPaid bool               `json:"licences_paid"`     // the licences know of the payment
+	Files        map[int]FileState  `json:"files"`             // by line
+	Failures     map[string]Failure `json:"failures"`          // by task, as long as it is owed
+	Skipped      []string           `json:"skipped,omitempty"` // tasks that need not be done any more
 }
 
 // FileState is how far the activation file of a line has come.

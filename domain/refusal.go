@@ -66,6 +66,7 @@ const (
 	OrderNotPaid            = "order-not-paid"     // R13, R14
 	AddressUnchanged        = "address-unchanged"  // sent already to this very address
 	NotYetSent              = "not-yet-sent"
+	TaskNotSkippable        = "task-not-skippable"
 	ImportConflict          = "statement-conflict" // the same statement number with other contents
 )
 

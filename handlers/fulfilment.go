@@ -152,6 +152,8 @@ func (f *Fulfilment) reaction(event domain.Event) func(context.Context) error {
 		return fulfil(e.Order)
 	case domain.ActivationFileResendRequested:
 		return fulfil(e.Order)
+	case domain.TaskRetryRequested:
+		return fulfil(e.Order)
 	case domain.LoginGranted:
 		return func(ctx context.Context) error { return f.greet(ctx, e.Customer) }
 	case domain.ActivationEmailCorrected:

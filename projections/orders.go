@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"netrom.pl/portal/domain"
 )
 
@@ -230,11 +232,18 @@ const selectOrders = `
 	where o.buyer = $1
 	order by o.at desc, o.number desc`
 
-const selectOrder = `
+// selectOrder is for the buyer alone, selectAnyOrder for the vendor's people.
+const (
+	selectOrder = selectWholeOrder + `
+	where o.buyer = $1 and o.id = $2`
+	selectAnyOrder = selectWholeOrder + `
+	where o.id = $1`
+)
+
+const selectWholeOrder = `
 	select o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon, o.status,
 		o.net, o.vat, o.gross, o.received as paid, o.title, o.state
-	from orders o left join customers b on b.id = o.buyer
-	where o.buyer = $1 and o.id = $2`
+	from orders o left join customers b on b.id = o.buyer`
 
 // Orders lists what the buyer has ordered, newest first, without lines, steps and bank data.
 func (t *Tables) Orders(ctx context.Context, buyer domain.CustomerID) ([]OrderRow, error) {
@@ -254,8 +263,17 @@ func (t *Tables) Orders(ctx context.Context, buyer domain.CustomerID) ([]OrderRo
 
 // Order shows one order to its buyer. To everybody else, a client of the buyer too, it does not exist.
 func (t *Tables) Order(ctx context.Context, viewer domain.CustomerID, id domain.OrderID) (OrderRow, bool, error) {
+	return t.wholeOrder(ctx, t.order, viewer, id)
+}
+
+// AnyOrder shows one order, whoever bought it.
+func (t *Tables) AnyOrder(ctx context.Context, id domain.OrderID) (OrderRow, bool, error) {
+	return t.wholeOrder(ctx, t.anyOrder, id)
+}
+
+func (t *Tables) wholeOrder(ctx context.Context, statement *sqlx.Stmt, args ...any) (OrderRow, bool, error) {
 	var stored []storedOrder
-	if err := t.order.SelectContext(ctx, &stored, viewer, id); err != nil {
+	if err := statement.SelectContext(ctx, &stored, args...); err != nil {
 		return OrderRow{}, false, fmt.Errorf("find order: %w", err)
 	}
 	if len(stored) == 0 {

@@ -22,7 +22,8 @@ var tasks = View{
 		switch event.(type) {
 		case domain.OrderSubmitted, domain.OrderCancelled, domain.LicencesReleased, domain.PaymentReceived, domain.LetterSent,
 			domain.LicencesMarkedPaid, domain.ActivationFileSent, domain.ActivationFileResendRequested, domain.TaskFailed,
-			domain.CustomerRegistered, domain.LoginGranted, domain.LoginLetterSent, domain.LoginLetterFailed,
+			domain.TaskRetryRequested, domain.TaskSkipped,
+			domain.CustomerRegistered, domain.LoginGranted, domain.LoginLetterSent, domain.LoginLetterFailed, domain.LoginLetterSkipped,
 			domain.CartSubmitted, domain.CartReturned, domain.TransferMatched:
 			return true
 		}
