@@ -1,12 +1,12 @@
 package node_test
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -16,66 +16,41 @@ import (
 	"netrom.pl/portal/infra/node"
 )
 
+// Benchmarks compare the node with its parts and with what a team would use instead. The sides take turns in one run,
+// and ratios are taken turn by turn, since rates alone mean little on a shared machine.
 const (
 	benchSlice   = time.Second
 	benchRepeats = 5
 	benchEvents  = 10 // events per stream, each appended on its own
 )
 
-// BenchmarkDurableAppend compares the node with the limit of its parts, in slices of one run:
-//
-//	A  the official client against the same gRPC server without a store
-//	P  the same keys straight into Pebble, each batch synced
-//	N  the official client against the node
-//	C = 1/(1/A + 1/P), what a node could reach that does one after the other
-//
-// It prints medians of N/C over the repeats. Rates alone mean little on a shared machine; ratios hold.
-//
-//	go test ./infra/node -run '^$' -bench DurableAppend -benchtime 1x
-func BenchmarkDurableAppend(b *testing.B) {
-	for _, callers := range []int{1, 8, 64} {
-		b.Run(fmt.Sprintf("callers=%d", callers), func(b *testing.B) {
-			for range b.N {
-				ratios(b, callers)
-			}
-		})
-	}
+// turn is one measurement of one side.
+type turn struct {
+	rate float64 // operations a second
+	cpu  float64 // microseconds of processor time of this process per operation; what Postgres spends is not in it
 }
 
-func ratios(b *testing.B, callers int) {
-	n := start(b, node.Options{Dir: b.TempDir() + "/node"})
-	durable := appender(dial(b, n))
-	address, stop, err := node.ServeInstantly()
-	if err != nil {
-		b.Fatal(err)
+// inTurns measures each side once to warm it up, then all of them one after the other, several times.
+func inTurns(sides ...func() turn) [][]turn {
+	for _, side := range sides {
+		side()
 	}
-	defer stop()
-	instant := appender(dialAddress(b, address))
-	bare, err := node.OpenBareStore(b.TempDir() + "/bare")
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer bare.Close()
-	var position atomic.Uint64
-	pebble := func(stream string, revision int64, e esdb.EventData) error {
-		return bare.Write(stream, revision, position.Add(1), e.EventID, e.EventType, e.Metadata, e.Data)
-	}
-	rate(b, callers, durable, benchSlice/2) // connections and caches
-	rate(b, callers, instant, benchSlice/2)
-	var a, p, d, ratio []float64
+	turns := make([][]turn, len(sides))
 	for range benchRepeats {
-		a = append(a, rate(b, callers, instant, benchSlice))
-		d = append(d, rate(b, callers, durable, benchSlice))
-		p = append(p, rate(b, callers, pebble, benchSlice))
-		last := len(a) - 1
-		ratio = append(ratio, d[last]*(1/a[last]+1/p[last]))
+		for i, side := range sides {
+			turns[i] = append(turns[i], side())
+		}
 	}
-	b.ReportMetric(median(a), "A/s")
-	b.ReportMetric(median(p), "P/s")
-	b.ReportMetric(median(d), "N/s")
-	b.ReportMetric(median(ratio), "N/C")
-	b.ReportMetric(slices.Min(ratio), "N/C-lowest")
-	b.ReportMetric(slices.Max(ratio), "N/C-highest")
+	return turns
+}
+
+// each calculates something from the turns that belong together.
+func each(calculate func(i int) float64) []float64 {
+	var values []float64
+	for i := range benchRepeats {
+		values = append(values, calculate(i))
+	}
+	return values
 }
 
 func median(values []float64) float64 {
@@ -83,59 +58,96 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
+// report prints the median of a ratio and its range.
+func report(b *testing.B, name string, values []float64) {
+	b.ReportMetric(median(values), name)
+	b.ReportMetric(slices.Min(values), name+"-lowest")
+	b.ReportMetric(slices.Max(values), name+"-highest")
+}
+
+// reportSide prints the medians of one side.
+func reportSide(b *testing.B, name string, turns []turn) {
+	b.ReportMetric(median(each(func(i int) float64 { return turns[i].rate })), name+"/s")
+	b.ReportMetric(median(each(func(i int) float64 { return turns[i].cpu })), name+"-us")
+}
+
+// clock measures what happens between its start and stop.
+type clock struct {
+	began time.Time
+	cpu   time.Duration
+}
+
+func startClock() clock { return clock{time.Now(), processorTime()} }
+
+func (c clock) stop(operations int64) turn {
+	return turn{float64(operations) / time.Since(c.began).Seconds(),
+		float64((processorTime() - c.cpu).Microseconds()) / float64(operations)}
+}
+
+// processorTime is what this process has used so far.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		panic(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// benchEvent is an event of 400 bytes and 90 bytes of metadata.
+func benchEvent() esdb.EventData {
+	return esdb.EventData{EventID: uuid.New(), EventType: "ItemAddedToCart", ContentType: esdb.ContentTypeJson, Data: benchData, Metadata: benchMetadata}
+}
+
+var (
+	benchData     = []byte(`{"text":"` + strings.Repeat("x", 389) + `"}`)
+	benchMetadata = []byte(`{"actor":"` + strings.Repeat("y", 78) + `"}`)
+)
+
+// appendFunc appends one event to a stream as the given revision.
 type appendFunc func(stream string, revision int64, e esdb.EventData) error
 
-func appender(c *esdb.Client) appendFunc {
-	return func(stream string, revision int64, e esdb.EventData) error {
-		var expected esdb.ExpectedRevision = esdb.NoStream{}
-		if revision > 0 {
-			expected = esdb.Revision(uint64(revision - 1))
-		}
-		_, err := c.AppendToStream(context.Background(), stream, esdb.AppendToStreamOptions{ExpectedRevision: expected}, e)
-		return err
-	}
-}
-
-// rate appends for a while and returns appends per second.
-func rate(b *testing.B, callers int, write appendFunc, duration time.Duration) float64 {
-	data := []byte(`{"text":"` + strings.Repeat("x", 389) + `"}`)
-	metadata := []byte(`{"actor":"` + strings.Repeat("y", 78) + `"}`)
-	var count atomic.Int64
-	var wg sync.WaitGroup
-	began := time.Now()
-	for range callers {
-		wg.Go(func() {
-			for time.Since(began) < duration {
-				stream := "order-" + uuid.NewString()
-				for revision := range int64(benchEvents) {
-					e := esdb.EventData{EventID: uuid.New(), EventType: "ItemAddedToCart", ContentType: esdb.ContentTypeJson, Data: data, Metadata: metadata}
-					if err := write(stream, revision, e); err != nil {
-						b.Errorf("append: %v", err)
-						return
+// appending is a side on which callers append for a while, each to streams of its own.
+func appending(b *testing.B, callers int, write appendFunc) func() turn {
+	return func() turn {
+		var count atomic.Int64
+		var wg sync.WaitGroup
+		c := startClock()
+		for range callers {
+			wg.Go(func() {
+				for time.Since(c.began) < benchSlice {
+					stream := "order-" + uuid.NewString()
+					for revision := range int64(benchEvents) {
+						if err := write(stream, revision, benchEvent()); err != nil {
+							b.Errorf("append: %v", err)
+							return
+						}
+						count.Add(1)
 					}
-					count.Add(1)
 				}
-			}
-		})
+			})
+		}
+		wg.Wait()
+		return c.stop(count.Load())
 	}
-	wg.Wait()
-	return float64(count.Load()) / time.Since(began).Seconds()
 }
 
-// BenchmarkCatchUp is the official client reading a log from its beginning, in events a second.
-func BenchmarkCatchUp(b *testing.B) {
-	const events = 100_000
-	c := dial(b, start(b, node.Options{Dir: b.TempDir() + "/node"}))
-	for range events / 500 {
-		appendEvents(b, c, "s", esdb.Any{}, eventsOf(500)...)
+func bareStore(b *testing.B) appendFunc {
+	bare, err := node.OpenBareStore(b.TempDir() + "/bare")
+	if err != nil {
+		b.Fatal(err)
 	}
-	b.ResetTimer()
-	for range b.N {
-		s := subscribeStream(b, c, "s", esdb.Start{})
-		for range events {
-			next(b, s)
-		}
-		s.Close()
+	b.Cleanup(func() { bare.Close() })
+	var position atomic.Uint64
+	return func(stream string, revision int64, e esdb.EventData) error {
+		return bare.Write(stream, revision, position.Add(1), e.EventID, e.EventType, e.Metadata, e.Data)
 	}
-	b.ReportMetric(float64(events*b.N)/b.Elapsed().Seconds(), "events/s")
+}
+
+func instantServer(b *testing.B, messages [][]byte) (address string) {
+	address, stop, err := node.ServeInstantly(messages)
+	if err != nil {
+		b.Fatal(fmt.Errorf("serve without a store: %w", err))
+	}
+	b.Cleanup(stop)
+	return address
 }

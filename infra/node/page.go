@@ -12,7 +12,7 @@ import (
 // costs one page of memory and nothing else.
 const (
 	pageRecords    = 512
-	pageBytes      = 512 << 10 // less while many pages are being sent
+	pageBytes      = 64 << 10 // gRPC takes as much before it blocks: one page is sent while the next is read
 	pageConsidered = 4_096
 	arenaBytes     = 16 << 10 // of a page with several records, to begin with
 )

@@ -23,6 +23,10 @@ const formatVersion = "netrom.pl/portal/infra/node 1"
 // the last: its filters would be larger than the block cache.
 const bloomBitsPerKey = 10
 
+// tableBlockBytes is how much of a table is read, verified and unpacked at once: some fifty events. Reading a log from
+// its beginning takes half the processor time that it takes with Pebble's default of 4 KiB.
+const tableBlockBytes = 32 << 10
+
 // usualMemtables is how many write buffers are in memory most of the time: one that is filled and one that is flushed.
 const usualMemtables = 2
 
@@ -113,6 +117,7 @@ func (o storeOptions) pebbleOptions() *pebble.Options {
 		ReadOnly:           o.readOnly,
 		WALMinSyncInterval: letOthersWrite,
 	}
+	options.Levels[0].BlockSize = tableBlockBytes
 	options.Levels[0].FilterPolicy = bloom.FilterPolicy(bloomBitsPerKey)
 	return options
 }
