@@ -45,12 +45,7 @@ func survive(error) {}
 
 // slowDisk makes every sync take a random time, so that unsynced data exists at any moment.
 func slowDisk(fs vfs.FS, mean time.Duration) vfs.FS {
-	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo {
-			time.Sleep(time.Duration(rand.ExpFloat64() * float64(mean)))
-		}
-		return nil
-	}))
+	return beforeSync(fs, func() { time.Sleep(time.Duration(rand.ExpFloat64() * float64(mean))) })
 }
 
 // story is what happened as seen from outside the node.

@@ -7,6 +7,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
+// MaxCalls is how many calls a node serves at a time.
+const MaxCalls = maxCalls
+
 // OnDisk puts a node on a file system of a test, which also survives the end of the log: fatal gets the reason.
 func OnDisk(o Options, fs vfs.FS, fatal func(error)) Options {
 	o.fs, o.fatal = fs, fatal

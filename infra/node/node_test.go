@@ -169,6 +169,36 @@ func TestRestartContinues(t *testing.T) {
 	}
 }
 
+// TestClockGoesBack sets the clock back while a node runs and again while it does not: the log's time stands still.
+func TestClockGoesBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "log")
+	now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	o := node.Options{Dir: dir, Now: func() time.Time { return now }}
+	for range 2 {
+		n := start(t, o)
+		c := dial(t, n)
+		for range 2 {
+			appendEvents(t, c, "s", esdb.Any{}, event("x"))
+			now = now.Add(-time.Hour)
+		}
+		events, err := readAllOf(t, c, "s", esdb.ReadStreamOptions{From: esdb.Start{}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range events {
+			if !e.Event.CreatedDate.Equal(events[0].Event.CreatedDate) {
+				t.Errorf("event %d is of %v, the first of %v", e.Event.EventNumber, e.Event.CreatedDate, events[0].Event.CreatedDate)
+			}
+		}
+		if err := n.Stop(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := node.Check(dir); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestFolderInUse(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "log")
 	start(t, node.Options{Dir: dir})

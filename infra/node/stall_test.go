@@ -1,11 +1,26 @@
 package node_test
 
 import (
+	"context"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
 	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
 
+	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
+	"github.com/google/uuid"
+
+	"netrom.pl/portal/infra/node"
 )
+
+// The long variant: go test ./infra/node -run TestStalledDisk -stall 30s
+var stall = flag.Duration("stall", time.Second, "how long no sync ends in TestStalledDisk")
 
 // gate holds back the syncs of a disk while it is shut.
 type gate struct {
@@ -34,13 +49,127 @@ func (g *gate) open() {
 
 // disk is a disk whose syncs pass the gate.
 func (g *gate) disk(fs vfs.FS) vfs.FS {
+	return beforeSync(fs, func() {
+		g.mu.Lock()
+		passing := g.passing
+		g.mu.Unlock()
+		<-passing
+	})
+}
+
+// beforeSync is a disk that does something before each sync.
+func beforeSync(fs vfs.FS, do func()) vfs.FS {
 	return errorfs.Wrap(fs, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData || op.Kind == errorfs.OpFileSyncTo {
-			g.mu.Lock()
-			passing := g.passing
-			g.mu.Unlock()
-			<-passing
+		if isSync(op.Kind) {
+			do()
 		}
 		return nil
 	}))
+}
+
+func isSync(k errorfs.OpKind) bool {
+	return k == errorfs.OpFileSync || k == errorfs.OpFileSyncData || k == errorfs.OpFileSyncTo
+}
+
+// TestSlowDisk lets every sync take 50 to 500 ms: many callers share one, so all are answered in time, and after a
+// power cut all is there.
+func TestSlowDisk(t *testing.T) {
+	const callers, each, deadline = 32, 3, 10 * time.Second
+	disk := vfs.NewCrashableMem()
+	var slow atomic.Bool
+	n := start(t, node.OnDisk(node.Options{Dir: "log"}, beforeSync(disk, func() {
+		if slow.Load() {
+			time.Sleep(50*time.Millisecond + rand.N(450*time.Millisecond))
+		}
+	}), survive))
+	t.Cleanup(func() { slow.Store(false) })
+	slow.Store(true)
+	c := dial(t, n)
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			for range each {
+				ctx, cancel := context.WithTimeout(context.Background(), deadline)
+				_, err := c.AppendToStream(ctx, fmt.Sprint("s-", i), esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, event("x"))
+				cancel()
+				if err != nil {
+					t.Errorf("caller %d: %v", i, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	events := afterCut(t, "log", disk.CrashClone(vfs.CrashCloneCfg{}))
+	if got := n.Durable(); uint64(len(events)) < got || got < callers*each {
+		t.Errorf("after the cut %d events are left of %d", len(events), got)
+	}
+}
+
+// TestStalledDisk lets no sync end for a while. Callers hear of it when their time is up, no sooner and not much
+// later; readers read on; what the callers that give up leave behind in the node is bounded; and when the disk goes on, an
+// append that was repeated all the time is stored once.
+func TestStalledDisk(t *testing.T) {
+	const callers, patience, slack = 32, 100 * time.Millisecond, 3 * time.Second
+	g := newGate()
+	disk := vfs.NewCrashableMem()
+	n := start(t, node.OnDisk(node.Options{Dir: "log"}, g.disk(disk), survive))
+	c := dial(t, n)
+	appendEvents(t, c, "before", esdb.Any{}, event("x"))
+	idle := runtime.NumGoroutine()
+	g.shut()
+	reopen := sync.OnceFunc(g.open)
+	t.Cleanup(reopen)
+	var tries, ended atomic.Int64
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			mine := event("x")
+			mine.Metadata = fmt.Appendf(nil, `"%020000d"`, i)
+			for {
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				began := time.Now()
+				_, err := c.AppendToStream(ctx, fmt.Sprint("s-", i), esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}, mine)
+				cancel()
+				tries.Add(1)
+				if took := time.Since(began); took > patience+slack {
+					t.Errorf("caller %d wanted to wait %v and waited %v", i, patience, took)
+				}
+				if err == nil {
+					ended.Add(1)
+					return
+				}
+				// Somebody else, who does not come back.
+				ctx, cancel = context.WithTimeout(context.Background(), patience)
+				other := mine
+				other.EventID = uuid.New()
+				c.AppendToStream(ctx, "abandoned", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, other)
+				cancel()
+			}
+		})
+	}
+	most := 0
+	for began := time.Now(); time.Since(began) < *stall; time.Sleep(10 * time.Millisecond) {
+		most = max(most, runtime.NumGoroutine()-idle)
+		if events, err := readAllOf(t, c, "before", esdb.ReadStreamOptions{From: esdb.Start{}}); err != nil || len(events) != 1 {
+			t.Fatalf("while the disk stood still a reader got %d events, error %v", len(events), err)
+		}
+	}
+	if ended.Load() > 0 {
+		t.Errorf("%d appends were acknowledged while the disk stood still", ended.Load())
+	}
+	reopen()
+	wg.Wait()
+	t.Logf("%d tries of %d callers in %v, at most %d goroutines more than before", tries.Load(), callers, *stall, most)
+	if tries.Load() < 2*callers {
+		t.Errorf("%d tries: nobody ever gave up, nothing was tested", tries.Load())
+	}
+	if most > 2*node.MaxCalls {
+		t.Errorf("%d goroutines, want at most two for each of %d calls", most, node.MaxCalls)
+	}
+	for i := range callers {
+		if events, err := readAllOf(t, c, fmt.Sprint("s-", i), esdb.ReadStreamOptions{From: esdb.Start{}}); err != nil || len(events) != 1 {
+			t.Errorf("caller %d: %d events, error %v", i, len(events), err)
+		}
+	}
+	afterCut(t, "log", disk.CrashClone(vfs.CrashCloneCfg{}))
 }
