@@ -30,7 +30,7 @@ import (
 const (
 	workDir  = "NODE_TEST_WORK_DIR"  // where the log of the child is
 	workFail = "NODE_TEST_WORK_FAIL" // which of its changing disk operations fails, from 1
-	workSync = "NODE_TEST_WORK_SYNC" // of a log in memory: the first sync that fails, as all do after it
+	workWAL  = "NODE_TEST_WORK_WAL"  // of a log in memory: "write" or "sync" and the first one that fails, as all do after it
 )
 
 // How a child ends.
@@ -188,35 +188,40 @@ func fillBuffers(c streams.StreamsClient) bool {
 	return true
 }
 
-// TestFailedSyncIsNeverAcknowledged lets the syncs fail from a certain one on, and cuts the power: what was
-// acknowledged must be there. A file system that failed a sync may forget what it was to write, so trying again is a lie.
-func TestFailedSyncIsNeverAcknowledged(t *testing.T) {
-	for n := 1; n <= 16; n++ {
-		child := exec.Command(os.Args[0])
-		child.Env = append(os.Environ(), fmt.Sprintf("%s=%d", workSync, n))
-		said, err := child.CombinedOutput()
-		if code := child.ProcessState.ExitCode(); code != exitDone {
-			t.Fatalf("sync %d and all after it failed: the child ended with %d (%v) and said %s", n, code, err, said)
+// TestFailedWriteIsNeverAcknowledged lets writing or syncing the write-ahead log fail from a certain time on, and cuts
+// the power: what was acknowledged must be there. A file system that failed a sync may forget what it was to write, so
+// trying again is a lie.
+func TestFailedWriteIsNeverAcknowledged(t *testing.T) {
+	for n := 1; n <= 12; n++ {
+		for _, operation := range []string{"write", "sync"} {
+			child := exec.Command(os.Args[0])
+			child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", workWAL, operation, n))
+			said, err := child.CombinedOutput()
+			if code := child.ProcessState.ExitCode(); code != exitDone {
+				t.Fatalf("%s %d and all after it failed: the child ended with %d (%v) and said %s", operation, n, code, err, said)
+			}
 		}
 	}
 }
 
-// workOnFailingSync is the child of TestFailedSyncIsNeverAcknowledged. It prints what is wrong and returns its exit code.
-func workOnFailingSync(from string) int {
-	n, err := strconv.ParseInt(from, 10, 64)
-	if err != nil {
+// workOnFailingWAL is the child of TestFailedWriteIsNeverAcknowledged. It prints what is wrong and returns its exit code.
+func workOnFailingWAL(failing string) int {
+	var operation string
+	var n int64
+	if _, err := fmt.Sscan(failing, &operation, &n); err != nil {
 		panic(err)
 	}
-	var syncs, started atomic.Int64
+	var operations, started atomic.Int64
 	disk := vfs.NewCrashableMem()
-	failing := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if isSync(op.Kind) && started.Load() == 1 && syncs.Add(1) >= n {
+	failingDisk := errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
+		fails := operation == "sync" && isSync(op.Kind) || operation == "write" && op.Kind == errorfs.OpFileWrite
+		if fails && strings.HasSuffix(op.Path, ".log") && started.Load() == 1 && operations.Add(1) >= n {
 			return errDisk
 		}
 		return nil
 	}))
 	ended := make(chan struct{})
-	e, err := node.Start(context.Background(), node.OnDisk(node.Options{Dir: "log"}, failing, func(error) {
+	e, err := node.Start(context.Background(), node.OnDisk(node.Options{Dir: "log"}, failingDisk, func(error) {
 		close(ended)
 		select {} // nothing goes on after the end of a process
 	}))

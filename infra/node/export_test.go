@@ -28,6 +28,9 @@ func (n *Node) Receiving() int64 { return n.store.receiving.used.Load() }
 // CheckOnDisk is Check for the file system of a test.
 func CheckOnDisk(dir string, fs vfs.FS) (CheckReport, error) { return checkFolder(dir, fs) }
 
+// CheckLog is Check for a node that nobody is writing to.
+func (n *Node) CheckLog() (CheckReport, error) { return n.store.check() }
+
 // Durable is the position up to which the log is known to be on disk.
 func (n *Node) Durable() uint64 { return n.store.durable.load() }
 

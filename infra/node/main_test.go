@@ -29,14 +29,17 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(workOnFailingDisk(dir, n))
 	}
-	if n := os.Getenv(workSync); n != "" {
-		os.Exit(workOnFailingSync(n))
+	if failing := os.Getenv(workWAL); failing != "" {
+		os.Exit(workOnFailingWAL(failing))
 	}
 	if err := flag.Set("rapid.checks", "200"); err != nil { // unless the command line says otherwise
 		panic(err)
 	}
 	goroutines := runtime.NumGoroutine()
 	code := m.Run()
+	if flag.Lookup("test.fuzz").Value.String() != "" {
+		os.Exit(code) // fuzzing has goroutines of its own
+	}
 	if leak := awaitEnd(goroutines); leak != "" && code == 0 {
 		fmt.Fprintln(os.Stderr, "after all tests:", leak)
 		code = 1
