@@ -128,7 +128,7 @@ func (bug plantedBug) plant(t *testing.T, source []byte) (caught bool) {
 	if said, err := exec.Command("go", "test", "-c", "-vet=off", "-overlay", overlay, "-o", program, ".").CombinedOutput(); err != nil {
 		t.Fatalf("it does not compile: %v\n%s", err, said)
 	}
-	said, err := exec.Command(program, "-test.run=^"+bug.test+"$", "-test.v", "-test.timeout="+plantedBudget.String()).CombinedOutput()
+	said, err := exec.Command(program, "-test.run=^"+bug.test+"$", "-test.v", "-rapid.nofailfile", "-test.timeout="+plantedBudget.String()).CombinedOutput()
 	if !strings.Contains(string(said), "=== RUN   "+bug.test) {
 		t.Fatalf("there is no test %s: %s", bug.test, said)
 	}
