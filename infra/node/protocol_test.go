@@ -31,6 +31,21 @@ func readStreamOptions(stream string) *streams.ReadReq_Options {
 	}
 }
 
+// readLogOptions asks for all of $all; backwards from its end.
+func readLogOptions(count uint64, backwards bool) *streams.ReadReq_Options {
+	o := &streams.ReadReq_Options{
+		StreamOption: &streams.ReadReq_Options_All{All: &streams.ReadReq_Options_AllOptions{
+			AllOption: &streams.ReadReq_Options_AllOptions_Start{Start: &shared.Empty{}}}},
+		CountOption:  &streams.ReadReq_Options_Count{Count: count},
+		FilterOption: &streams.ReadReq_Options_NoFilter{NoFilter: &shared.Empty{}},
+	}
+	if backwards {
+		o.ReadDirection = streams.ReadReq_Options_Backwards
+		o.GetAll().AllOption = &streams.ReadReq_Options_AllOptions_End{End: &shared.Empty{}}
+	}
+	return o
+}
+
 // bareRead collects the answers of a read that ends.
 func bareRead(c streams.StreamsClient, o *streams.ReadReq_Options) (answers []*streams.ReadResp, trailers metadata.MD, err error) {
 	call, err := c.Read(context.Background(), &streams.ReadReq{Options: o})
@@ -275,6 +290,11 @@ func TestLinks(t *testing.T) {
 				t.Errorf("answer %d has no content", i)
 			}
 		}
+	}
+	o := readLogOptions(5, true)
+	o.ResolveLinks = true
+	if answers, _, err := bareRead(bare, o); err != nil || shape(answers) != "0 3 dangling dangling 1" {
+		t.Errorf("resolved in $all: got %q, error %v", shape(answers), err)
 	}
 	s, err := c.SubscribeToStream(context.Background(), "links", esdb.SubscribeToStreamOptions{From: esdb.Start{}, ResolveLinkTos: true})
 	if err != nil {

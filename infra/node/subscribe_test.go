@@ -11,12 +11,17 @@ import (
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/shared"
+	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"golang.org/x/net/http2"
 
 	"netrom.pl/portal/infra/node"
 )
 
-var idle = flag.Duration("idle", 0, "how long TestIdleSubscription waits; 90s proves that an idle client stays connected")
+var (
+	idle = flag.Duration("idle", 0, "how long TestIdleClients waits; 90s proves that idle clients stay connected")
+	slow = flag.Int("slow", 0, "how many events TestSlowReader's sleepy subscriber reads; 0: 10,000 without sleep")
+)
 
 func subscribeAll(t testing.TB, c *esdb.Client, o esdb.SubscribeToAllOptions) *esdb.Subscription {
 	t.Helper()
@@ -213,25 +218,96 @@ func TestFilteredCheckpoints(t *testing.T) {
 	equal(t, "live checkpoint", kinds(t, s, 1), []string{"checkpoint"})
 }
 
-// TestSlowReader lets a subscriber dawdle behind many events: it gets them all, and nobody else waits for it.
+// TestCheckpointInterval counts the events between checkpoints: window times multiplier, 32 for a window not named,
+// matching or not, in history as well as live.
+func TestCheckpointInterval(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		options *streams.ReadReq_Options_FilterOptions
+		history []uint64 // checkpoints, counted from the beginning
+		live    uint64
+	}{
+		{"window 10 times 3", &streams.ReadReq_Options_FilterOptions{Window: &streams.ReadReq_Options_FilterOptions_Max{Max: 10}, CheckpointIntervalMultiplier: 3}, []uint64{30, 60, 90, 100}, 130},
+		{"no window times 2", &streams.ReadReq_Options_FilterOptions{Window: &streams.ReadReq_Options_FilterOptions_Count{Count: &shared.Empty{}}, CheckpointIntervalMultiplier: 2}, []uint64{64, 100}, 164},
+		{"more than there is", &streams.ReadReq_Options_FilterOptions{Window: &streams.ReadReq_Options_FilterOptions_Max{Max: 1 << 31}, CheckpointIntervalMultiplier: 1 << 31}, []uint64{100}, 0},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			n := start(t, node.Options{})
+			c, bare := dial(t, n), bare(t, n)
+			begin := n.Durable()
+			appendEvents(t, c, "noise", esdb.Any{}, eventsOf(100)...)
+			row.options.Filter = &streams.ReadReq_Options_FilterOptions_StreamIdentifier{
+				StreamIdentifier: &streams.ReadReq_Options_FilterOptions_Expression{Prefix: []string{"signal"}}}
+			o := readLogOptions(0, false)
+			o.GetAll().AllOption = &streams.ReadReq_Options_AllOptions_Position{Position: &streams.ReadReq_Options_Position{CommitPosition: begin, PreparePosition: begin}}
+			o.CountOption = &streams.ReadReq_Options_Subscription{Subscription: &streams.ReadReq_Options_SubscriptionOptions{}}
+			o.FilterOption = &streams.ReadReq_Options_Filter{Filter: row.options}
+			call, err := bare.Read(context.Background(), &streams.ReadReq{Options: o})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []uint64
+			for {
+				r, err := call.Recv()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r.GetCaughtUp() != nil {
+					break
+				}
+				if at := r.GetCheckpoint(); at != nil {
+					got = append(got, at.GetCommitPosition()-begin)
+				}
+			}
+			equal(t, "checkpoints", got, row.history)
+			if row.live == 0 {
+				return
+			}
+			for n.Durable() < begin+row.live {
+				appendEvents(t, c, "noise", esdb.Any{}, event("live"))
+			}
+			r, err := call.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "live checkpoint", r.GetCheckpoint().GetCommitPosition()-begin, row.live)
+		})
+	}
+}
+
+// TestSlowReader lets a subscriber dawdle behind many events: it gets them all, nobody else waits for it, and what it
+// has not taken is on disk and not in memory. At full size, with a subscriber that sleeps:
+// go test ./infra/node -run TestSlowReader -slow 50000
 func TestSlowReader(t *testing.T) {
-	const events = 20_000
-	n := start(t, node.Options{})
+	events, pause := 10_000, time.Duration(0)
+	if *slow > 0 {
+		events, pause = *slow, 100*time.Microsecond
+	}
+	n := start(t, node.Options{Dir: t.TempDir() + "/log"})
 	c := dial(t, n)
 	slow := subscribeStream(t, dial(t, n), "s", esdb.Start{})
 	fast := subscribeStream(t, dial(t, n), "s", esdb.Start{})
-	for range events / 500 {
-		appendEvents(t, c, "s", esdb.Any{}, eventsOf(500)...)
+	before := heap()
+	for range events / 100 {
+		batch := eventsOf(100)
+		for i := range batch {
+			batch[i].Metadata = make([]byte, 4<<10)
+		}
+		appendEvents(t, c, "s", esdb.Any{}, batch...)
 	}
 	for want := range uint64(events) {
 		if e := next(t, fast); e.Event.EventNumber != want {
 			t.Fatalf("fast reader: got %d, want %d", e.Event.EventNumber, want)
 		}
 	}
+	if grown := int64(heap()) - int64(before); grown > 32<<20 {
+		t.Errorf("a slow reader of %d events of 4 KiB costs %d MiB", events, grown>>20)
+	}
 	for want := range uint64(events) {
 		if e := next(t, slow); e.Event.EventNumber != want {
 			t.Fatalf("slow reader: got %d, want %d", e.Event.EventNumber, want)
 		}
+		time.Sleep(pause)
 	}
 }
 
@@ -297,15 +373,23 @@ func TestPingsAreWelcome(t *testing.T) {
 	}
 }
 
-// TestIdleSubscription lets the official client wait at its own pace. It needs longer than 31 s to prove anything, so
-// it runs when it is told how long: go test ./infra/node -run TestIdleSubscription -idle 90s
-func TestIdleSubscription(t *testing.T) {
+// TestIdleClients lets official clients wait at their own pace: one with an idle subscription, one with an idle
+// subscription and other calls, one with no call at all. It needs longer than 31 s to prove anything, so it runs when it
+// is told how long: go test ./infra/node -run TestIdleClients -idle 90s
+func TestIdleClients(t *testing.T) {
 	n := start(t, node.Options{})
-	c := dial(t, n)
-	s := subscribeStream(t, c, "s", esdb.Start{})
-	equal(t, "start", kinds(t, s, 1), []string{"caught up"})
-	time.Sleep(*idle)
-	appendEvents(t, dial(t, n), "s", esdb.Any{}, event("x"))
-	equal(t, "after the pause", kinds(t, s, 1), []string{"s@0"})
-	appendEvents(t, c, "s", esdb.Any{}, event("y"))
+	quiet, busy, absent := dial(t, n), dial(t, n), dial(t, n)
+	quietly, busily := subscribeStream(t, quiet, "s", esdb.Start{}), subscribeStream(t, busy, "s", esdb.Start{})
+	for _, s := range []*esdb.Subscription{quietly, busily} {
+		equal(t, "start", kinds(t, s, 1), []string{"caught up"})
+	}
+	appendEvents(t, absent, "other", esdb.Any{}, event("before"))
+	for end := time.Now().Add(*idle); time.Now().Before(end); time.Sleep(time.Second) {
+		appendEvents(t, busy, "other", esdb.Any{}, event("while the others wait"))
+	}
+	appendEvents(t, absent, "s", esdb.Any{}, event("x"))
+	appendEvents(t, quiet, "s", esdb.Any{}, event("y"))
+	for _, s := range []*esdb.Subscription{quietly, busily} {
+		equal(t, "after the pause", kinds(t, s, 2), []string{"s@0", "s@1"})
+	}
 }
