@@ -1,6 +1,3 @@
-// Package node is an event store in one process: it speaks EventStoreDB's gRPC protocol, so the official clients use
-// it like a real single node, and keeps the log on local disk with Pebble. What it acknowledges, and what it shows to
-// readers and subscribers, is on disk.
 package node
 
 import (
