@@ -4,11 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -157,6 +160,44 @@ func TestComplaints(t *testing.T) {
 	var stdout bytes.Buffer
 	if code := run(context.Background(), []string{"-help"}, nil, &stdout, io.Discard); code != exitOK || !strings.Contains(stdout.String(), "-data") {
 		t.Errorf("-help ended with %d and printed %q", code, stdout.String())
+	}
+}
+
+// TestSecureWithoutUsers starts a secure node as one does for a first look: the well-known user comes in, and the
+// operator is warned.
+func TestSecureWithoutUsers(t *testing.T) {
+	borrowed := httptest.NewTLSServer(nil)
+	defer borrowed.Close()
+	key, err := x509.MarshalPKCS8PrivateKey(borrowed.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certFile, keyFile := filepath.Join(t.TempDir(), "node.crt"), filepath.Join(t.TempDir(), "node.key")
+	for name, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: borrowed.Certificate().Raw}, keyFile: {Type: "PRIVATE KEY", Bytes: key}} {
+		if err := os.WriteFile(name, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := launch(t, "-mem", "-listen", "127.0.0.1:0", "-tls-cert", certFile, "-tls-key", keyFile)
+	config, err := esdb.ParseConnectionString("esdb://admin:changeit@" + p.address + "?tlsCAFile=" + certFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Logger = func(esdb.LogLevel, string, ...any) {}
+	c, err := esdb.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	e := esdb.EventData{EventID: uuid.New(), EventType: "T", ContentType: esdb.ContentTypeBinary}
+	if _, err := c.AppendToStream(context.Background(), "s", esdb.AppendToStreamOptions{}, e); err != nil {
+		t.Errorf("append: %v", err)
+	}
+	if err := errors.Join(p.command.Process.Signal(syscall.SIGTERM), p.command.Wait()); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+	if !strings.Contains(p.stderr.String(), "default users") {
+		t.Errorf("nothing warned of the default users: %s", p.stderr)
 	}
 }
 
