@@ -6,7 +6,7 @@ GO ?= go
 DATA ?= data
 LISTEN ?= localhost:8080
 
-.PHONY: help run test check race bench fuzz suites planted deps postgresql clean
+.PHONY: help run test check race bench fuzz suites planted faults deps postgresql clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ suites: ## Run the official clients' own test suites against the event node
 
 planted: ## Test the tests: plant one bug after the other and demand that its test notices
 	$(GO) test ./infra/node -run TestPlantedBugs -planted -v -timeout 60m
+
+faults: ## Everything that can go wrong on a disk, for an hour; scripts/faults shows the parts
+	@scripts/faults all
 
 deps: ## Install PostgreSQL and Chromium where that is allowed, else say how
 	@scripts/deps postgresql chromium

@@ -61,7 +61,13 @@ func launch(t *testing.T, arguments ...string) *program {
 // tryLaunch starts a program that may refuse to run; then it has ended and said why.
 func tryLaunch(t *testing.T, arguments ...string) (*program, error) {
 	t.Helper()
-	p := &program{command: exec.Command(os.Args[0]), stderr: new(bytes.Buffer)}
+	return launchAs(t, exec.Command(os.Args[0]), arguments...)
+}
+
+// launchAs starts a program by a command that runs this test program.
+func launchAs(t *testing.T, command *exec.Cmd, arguments ...string) (*program, error) {
+	t.Helper()
+	p := &program{command: command, stderr: new(bytes.Buffer)}
 	p.command.Env = append(os.Environ(), argumentsOfChild+"="+strings.Join(arguments, "\n"))
 	p.command.Stderr = p.stderr
 	out, err := p.command.StdoutPipe()

@@ -60,7 +60,7 @@ func TestEveryDiskOperationFails(t *testing.T) {
 			outcomes[outcome]++
 		}
 	}
-	t.Logf("outcomes: %v", outcomes)
+	t.Logf("operations that failed one at a time, by outcome: %v; nothing acknowledged was missing", outcomes)
 	if outcomes["process ended"] == 0 || outcomes["refused"] == 0 {
 		t.Errorf("outcomes are %v: the sweep did not reach both the start and the log", outcomes)
 	}
@@ -192,7 +192,8 @@ func fillBuffers(c streams.StreamsClient) bool {
 // the power: what was acknowledged must be there. A file system that failed a sync may forget what it was to write, so
 // trying again is a lie.
 func TestFailedWriteIsNeverAcknowledged(t *testing.T) {
-	for n := 1; n <= 12; n++ {
+	const places = 12
+	for n := 1; n <= places; n++ {
 		for _, operation := range []string{"write", "sync"} {
 			child := exec.Command(os.Args[0])
 			child.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d", workWAL, operation, n))
@@ -202,6 +203,7 @@ func TestFailedWriteIsNeverAcknowledged(t *testing.T) {
 			}
 		}
 	}
+	t.Logf("writing failed in %d places, syncing in %d, nothing acknowledged was missing", places, places)
 }
 
 // workOnFailingWAL is the child of TestFailedWriteIsNeverAcknowledged. It prints what is wrong and returns its exit code.
