@@ -145,7 +145,7 @@ func batching(b *testing.B, address string) func() turn {
 				<-slots
 			}
 		}()
-		c := startClock()
+		c := startClock(processorTime)
 		for time.Since(c.began) < benchSlice {
 			stream := []byte("order-" + uuid.NewString())
 			for revision := range uint64(benchEvents) {

@@ -55,7 +55,7 @@ func catchingUp(b *testing.B, client *esdb.Client, events int) func() turn {
 	return func() turn {
 		s := subscribeAll(b, client, esdb.SubscribeToAllOptions{From: esdb.Start{}})
 		defer s.Close()
-		c := startClock()
+		c := startClock(processorTime)
 		for range events {
 			next(b, s)
 		}
@@ -87,7 +87,7 @@ func paging(b *testing.B) func() turn {
 		b.Fatal(err)
 	}
 	return func() turn {
-		c := startClock()
+		c := startClock(processorTime)
 		read, last := int64(0), int64(0)
 		for read < catchUpEvents {
 			rows, err := page.Query(last, tablePage)

@@ -27,7 +27,7 @@ const (
 // turn is one measurement of one side.
 type turn struct {
 	rate float64 // operations a second
-	cpu  float64 // microseconds of processor time of this process per operation; what Postgres spends is not in it
+	cpu  float64 // microseconds of processor time per operation, mostly of this process: what Postgres spends is not in it
 }
 
 // inTurns measures each side once to warm it up, then all of them one after the other, several times.
@@ -73,15 +73,16 @@ func reportSide(b *testing.B, name string, turns []turn) {
 
 // clock measures what happens between its start and stop.
 type clock struct {
-	began time.Time
-	cpu   time.Duration
+	began  time.Time
+	before time.Duration
+	spent  func() time.Duration // processor time so far
 }
 
-func startClock() clock { return clock{time.Now(), processorTime()} }
+func startClock(spent func() time.Duration) clock { return clock{time.Now(), spent(), spent} }
 
 func (c clock) stop(operations int64) turn {
 	return turn{float64(operations) / time.Since(c.began).Seconds(),
-		float64((processorTime() - c.cpu).Microseconds()) / float64(operations)}
+		float64((c.spent() - c.before).Microseconds()) / float64(operations)}
 }
 
 // processorTime is what this process has used so far.
@@ -108,10 +109,15 @@ type appendFunc func(stream string, revision int64, e esdb.EventData) error
 
 // appending is a side on which callers append for a while, each to streams of its own.
 func appending(b *testing.B, callers int, write appendFunc) func() turn {
+	return appendingTo(b, callers, processorTime, write)
+}
+
+// appendingTo is appending where the processor time of somebody else counts.
+func appendingTo(b *testing.B, callers int, spent func() time.Duration, write appendFunc) func() turn {
 	return func() turn {
 		var count atomic.Int64
 		var wg sync.WaitGroup
-		c := startClock()
+		c := startClock(spent)
 		for range callers {
 			wg.Go(func() {
 				for time.Since(c.began) < benchSlice {

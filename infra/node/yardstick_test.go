@@ -1,15 +1,18 @@
 package node
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
+	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/serverfeatures"
 	"github.com/EventStore/EventStore-Client-Go/v4/protos/streams"
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/uuid"
 	"google.golang.org/grpc"
 )
 
@@ -112,6 +115,42 @@ func (n *Node) Messages() (messages [][]byte, err error) {
 			return messages, nil
 		}
 	}
+}
+
+// fillInFlight is how many appends of Fill may wait for the disk.
+const fillInFlight = 256
+
+// Fill appends small events to new streams, as many to each, past gRPC, and waits until Pebble has put its files in order.
+func (n *Node) Fill(events, perStream int) error {
+	s := n.store
+	unsettled := make(chan answer, fillInFlight)
+	settled := make(chan error, 1)
+	go func() {
+		var err error
+		for a := range unsettled {
+			err = errors.Join(err, s.settle(context.Background(), a))
+		}
+		settled <- err
+	}()
+	var err error
+	for filled := 0; filled < events && err == nil; filled += perStream {
+		stream, batch := "order-"+uuid.NewString(), make([]proposed, perStream)
+		for i := range batch {
+			batch[i] = proposed{id: eventID(uuid.New()), kind: "ItemAddedToCart", json: true, data: []byte(`{"item":"12345678"}`)}
+		}
+		var a answer
+		if a, err = s.append(stream, noStream, batch); err == nil {
+			unsettled <- a
+		}
+	}
+	close(unsettled)
+	if err = errors.Join(err, <-settled, s.db.Flush()); err != nil {
+		return err
+	}
+	for m := s.db.Metrics(); m.Compact.NumInProgress > 0; m = s.db.Metrics() {
+		time.Sleep(100 * time.Millisecond)
+	}
+	return nil
 }
 
 // BareStore is Pebble with the node's options and keys and nothing else: what durability alone costs.
