@@ -3,6 +3,7 @@ package handlers
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,24 @@ type additions struct {
 	Offers   []string       `json:"offers"`
 	Client   string         `json:"client"`   // for whom a new program is; empty: the buyer itself
 	Stations map[string]int `json:"stations"` // by offer, where the number can be chosen
+	Whole    string         `json:"-"`        // only tick, or untick, every row of the page that can be ticked
+}
+
+// What the buttons beside «Zaznaczone pozycje do koszyka» wish.
+const (
+	tickAll  = "all"
+	tickNone = "none"
+)
+
+// has tells whether a row is to be shown ticked.
+func (in additions) has(offer string) bool {
+	switch in.Whole {
+	case tickAll:
+		return true
+	case tickNone:
+		return false
+	}
+	return slices.Contains(in.Offers, offer)
 }
 
 // stationsField begins the name of the form fields in which people type a number of stations.
@@ -29,10 +48,10 @@ func (c *call) readAdditions() (additions, error) {
 	if err != nil {
 		return in, err
 	}
-	in.Offers, in.Client, in.Stations = form["offer"], form.Get("client"), map[string]int{}
-	for _, offer := range in.Offers {
-		if typed := strings.TrimSpace(form.Get(stationsField + offer)); typed != "" {
-			if in.Stations[offer], err = strconv.Atoi(typed); err != nil {
+	in.Offers, in.Client, in.Stations, in.Whole = form["offer"], form.Get("client"), map[string]int{}, form.Get("tick")
+	for field, typed := range form {
+		if offer, ok := strings.CutPrefix(field, stationsField); ok && strings.TrimSpace(typed[0]) != "" {
+			if in.Stations[offer], err = strconv.Atoi(strings.TrimSpace(typed[0])); err != nil {
 				in.Stations[offer] = -1 // no number is no possible number of stations
 			}
 		}
@@ -63,16 +82,25 @@ func (s *Server) addToCart(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
+	var shown list
+	if c.route.Door == page {
+		if shown, err = c.readSection(); err != nil {
+			return reply{}, err
+		}
+	}
+	if in.Whole == tickAll || in.Whole == tickNone {
+		return s.showAgain(c, in, nil)
+	}
 	outcome, err := s.putInCart(c, in)
 	refusal, no := domain.IsRefusal(err)
 	switch {
 	case no && c.route.Door == page:
-		return s.showAgain(c, in, refusal)
+		return s.showAgain(c, in, &refusal)
 	case err != nil:
 		return reply{}, err
 	}
 	if c.route.Door == page {
-		return reply{position: outcome.Position, location: fmt.Sprintf("/%s?added=%d", c.section(), len(outcome.Events))}, nil
+		return reply{position: outcome.Position, location: shown.after("added", strconv.Itoa(len(outcome.Events)))}, nil
 	}
 	added := addedView{Items: []cartItem{}}
 	for _, event := range outcome.Events {
@@ -129,14 +157,23 @@ func (c *call) section() string {
 	return "updates"
 }
 
-// showAgain shows the page on which something impossible was ticked, with the reason and everything as it was typed.
-func (s *Server) showAgain(c *call, in additions, refusal domain.Refusal) (reply, error) {
+// readSection reads the list on which the reader ticked.
+func (c *call) readSection() (list, error) {
+	if c.section() == "new-programs" {
+		return c.readNewProgramsList()
+	}
+	return c.readUpdatesList()
+}
+
+// showAgain shows the page on which something was ticked with everything as it was typed, and the reason if it was
+// impossible.
+func (s *Server) showAgain(c *call, in additions, refusal *domain.Refusal) (reply, error) {
 	again := s.updatesPage
 	if c.section() == "new-programs" {
 		again = s.newProgramsPage
 	}
 	answer, err := again(c, in)
-	answer.refusal = &refusal
+	answer.refusal, answer.field = refusal, "list"
 	return answer, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/projections"
@@ -71,7 +72,7 @@ func (c *call) offersOf(rows []projections.Offer, ticked additions) []offer {
 		}
 		item := domain.Item{Net: o.UnitNet, VATRate: o.VATRate, Stations: o.Stations}
 		o.amounts = amountsOf(item.Amounts())
-		o.Ticked, o.StationsField = slices.Contains(ticked.Offers, o.ID), stationsField+o.ID
+		o.Ticked, o.StationsField = ticked.has(o.ID) && o.Possible, stationsField+o.ID
 		offers[i] = o
 	}
 	return offers
@@ -79,6 +80,10 @@ func (c *call) offersOf(rows []projections.Offer, ticked additions) []offer {
 
 func anyPossible(offers []offer) bool {
 	return slices.ContainsFunc(offers, func(o offer) bool { return o.Possible })
+}
+
+func allTicked(offers []offer) bool {
+	return !slices.ContainsFunc(offers, func(o offer) bool { return o.Possible && !o.Ticked })
 }
 
 // addedNotice says how many positions have just come into the cart.
@@ -95,11 +100,22 @@ func (c *call) addedNotice() string {
 
 type newProgramsView struct {
 	Programs      []offer                   `json:"new_programs"`
+	Total         int                       `json:"total"` // on all pages
 	IsDistributor bool                      `json:"-"`
 	Clients       []projections.CustomerRow `json:"-"`
+	MoreClients   bool                      `json:"-"` // than those: they have to be searched for
+	ClientSearch  string                    `json:"-"`
 	Client        string                    `json:"-"` // chosen so far
 	Own           projections.CustomerRow   `json:"-"`
+	List          list                      `json:"-"`
 }
+
+func (c *call) readNewProgramsList() (list, error) {
+	return c.readList("/new-programs", nil, []string{columnProgram, columnPrice})
+}
+
+// AllTicked tells whether there is nothing left to tick.
+func (v newProgramsView) AllTicked() bool { return allTicked(v.Programs) }
 
 // AnyPossible tells whether there is anything to tick.
 func (v newProgramsView) AnyPossible() bool { return anyPossible(v.Programs) }
@@ -114,15 +130,41 @@ func (s *Server) newProgramsPage(c *call, ticked additions) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	offers, err := s.Tables.NewPrograms(c.Context())
+	shown, err := c.readNewProgramsList()
+	if err != nil {
+		return reply{}, err
+	}
+	offers, total, err := s.Tables.NewPrograms(c.Context(), shown.wanted())
 	if err != nil {
 		return reply{}, fmt.Errorf("read new programs: %w", err)
 	}
-	view := newProgramsView{Programs: c.offersOf(offers, ticked), IsDistributor: company.IsDistributor, Own: company, Client: ticked.Client}
+	if first := shown.show(c, len(offers), total); first != "" {
+		return reply{location: first}, nil
+	}
+	view := newProgramsView{Programs: c.offersOf(offers, ticked), Total: total, IsDistributor: company.IsDistributor, Own: company,
+		Client: ticked.Client, List: shown}
 	if company.IsDistributor && c.route.Door == page {
-		if view.Clients, err = s.Tables.Clients(c.Context(), company.ID); err != nil {
-			return reply{}, fmt.Errorf("read clients: %w", err)
+		if err := s.findClients(c, &view); err != nil {
+			return reply{}, err
 		}
 	}
 	return reply{page: "new-programs", view: view, notice: c.addedNotice()}, nil
+}
+
+// findClients lists whom a distributor can buy a new program for; of many only those whose name it searches for.
+func (s *Server) findClients(c *call, view *newProgramsView) error {
+	wanted := strings.TrimSpace(c.FormValue("client_q"))
+	if !isSearch(wanted) {
+		return invalidInput("client_q", searchLimit)
+	}
+	view.ClientSearch = wanted
+	var err error
+	view.Clients, err = s.Tables.Clients(c.Context(), view.Own.ID, projections.Listing{Search: wanted, Limit: clientsListed + 1})
+	if err != nil {
+		return fmt.Errorf("read clients: %w", err)
+	}
+	if view.MoreClients = len(view.Clients) > clientsListed; view.MoreClients {
+		view.Clients = view.Clients[:clientsListed]
+	}
+	return nil
 }

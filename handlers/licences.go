@@ -24,10 +24,12 @@ type ownedProgram struct {
 	Pending      *pendingOrder     `json:"pending_order"`
 	FileSent     bool              `json:"file_sent"`
 	MayResend    bool              `json:"may_resend"`
+	Updates      int               `json:"possible_updates"`
 }
 
 // pendingOrder is what an unpaid order will make of a licence.
 type pendingOrder struct {
+	Order   domain.OrderID `json:"order,omitempty"` // only for its buyer
 	Number  string         `json:"number"`
 	Edition domain.Edition `json:"edition"`
 	Version domain.Version `json:"version"`
@@ -36,20 +38,31 @@ type pendingOrder struct {
 func ownedProgramOf(e projections.Entitlement) ownedProgram {
 	owned := ownedProgram{Licence: e.Licence, Serial: e.Serial, Customer: e.Customer, CustomerName: e.CustomerName, Program: e.Program,
 		ProgramName: e.ProgramName, Edition: e.Edition, Version: e.Version, Stations: e.Stations, Email: e.Email, Paid: e.Paid,
-		Activated: e.Activated, FileSent: e.FileSent, MayResend: e.MayResend}
+		Activated: e.Activated, FileSent: e.FileSent, MayResend: e.MayResend, Updates: e.Updates}
 	if e.PendingOrder != "" {
 		owned.Pending = &pendingOrder{Number: e.PendingNumber, Edition: e.PendingEdition, Version: e.PendingVersion}
+		if e.PendingOwn {
+			owned.Pending.Order = e.PendingOrder
+		}
 	}
 	return owned
 }
 
 type programsView struct {
 	Programs      []ownedProgram `json:"programs"`
+	Total         int            `json:"total"` // on all pages
 	IsDistributor bool           `json:"-"`
+	List          list           `json:"-"`
 }
 
-// Groups are the programs customer by customer.
+// Grouped tells whether the rows stand customer by customer under their names.
+func (v programsView) Grouped() bool { return v.IsDistributor && v.List.Sort == "" }
+
+// Groups are the programs customer by customer, or as they are sorted.
 func (v programsView) Groups() [][]ownedProgram {
+	if !v.Grouped() {
+		return [][]ownedProgram{v.Programs}
+	}
 	return groupBy(v.Programs, func(p ownedProgram) domain.CustomerID { return p.Customer })
 }
 
@@ -72,11 +85,18 @@ func (s *Server) showPrograms(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	entitlements, err := s.Tables.Entitlements(c.Context(), c.customer())
+	shown, err := c.readList("/programs", []string{partUnpaid, partUpdatable}, []string{columnProgram, columnSerial, columnPaid})
+	if err != nil {
+		return reply{}, err
+	}
+	entitlements, total, err := s.Tables.Entitlements(c.Context(), c.customer(), shown.wanted())
 	if err != nil {
 		return reply{}, fmt.Errorf("read programs: %w", err)
 	}
-	view := programsView{Programs: []ownedProgram{}, IsDistributor: company.IsDistributor}
+	if first := shown.show(c, len(entitlements), total); first != "" {
+		return reply{location: first}, nil
+	}
+	view := programsView{Programs: []ownedProgram{}, Total: total, IsDistributor: company.IsDistributor, List: shown}
 	for _, entitlement := range entitlements {
 		view.Programs = append(view.Programs, ownedProgramOf(entitlement))
 	}
@@ -204,24 +224,46 @@ func (s *Server) updatesPage(c *call, ticked additions) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	offers, err := s.Tables.Updates(c.Context(), c.customer())
+	shown, err := c.readUpdatesList()
+	if err != nil {
+		return reply{}, err
+	}
+	offers, total, err := s.Tables.Updates(c.Context(), c.customer(), shown.wanted())
 	if err != nil {
 		return reply{}, fmt.Errorf("read updates: %w", err)
 	}
-	view := updatesView{Updates: c.offersOf(offers, ticked), IsDistributor: company.IsDistributor, Distributor: company.DistributorName}
+	if first := shown.show(c, len(offers), total); first != "" {
+		return reply{location: first}, nil
+	}
+	view := updatesView{Updates: c.offersOf(offers, ticked), Total: total, IsDistributor: company.IsDistributor, Distributor: company.DistributorName, List: shown}
 	return reply{page: "updates", view: view, notice: c.addedNotice()}, nil
 }
 
 type updatesView struct {
 	Updates       []offer `json:"updates"`
+	Total         int     `json:"total"` // on all pages
 	IsDistributor bool    `json:"-"`
 	Distributor   string  `json:"-"` // of the reader; empty: it orders for itself
+	List          list    `json:"-"`
 }
 
-// Groups are the updates customer by customer.
+func (c *call) readUpdatesList() (list, error) {
+	return c.readList("/updates", []string{partPossible}, []string{columnProgram, columnPrice})
+}
+
+// Grouped tells whether the rows stand customer by customer under their names.
+func (v updatesView) Grouped() bool { return v.IsDistributor && v.List.Sort == "" }
+
+// Groups are the updates customer by customer, or as they are sorted.
 func (v updatesView) Groups() [][]offer {
+	if !v.Grouped() {
+		return [][]offer{v.Updates}
+	}
 	return groupBy(v.Updates, func(o offer) domain.CustomerID { return o.Client })
 }
 
 // AnyPossible tells whether there is anything to tick.
 func (v updatesView) AnyPossible() bool { return anyPossible(v.Updates) }
+
+// AllTicked tells whether there is nothing left to tick.
+func (v updatesView) AllTicked() bool { return allTicked(v.Updates) }

@@ -195,15 +195,24 @@ func orderViewOf(row projections.OrderRow) orderView {
 
 type ordersView struct {
 	Orders []orderView `json:"orders"`
+	Total  int         `json:"total"` // on all pages
+	List   list        `json:"-"`
 }
 
 // showOrders lists what the customer has ordered.
 func (s *Server) showOrders(c *call) (reply, error) {
-	rows, err := s.Tables.Orders(c.Context(), c.customer())
+	shown, err := c.readList("/orders", []string{partOpen}, []string{columnNumber, columnState, columnGross, columnDue})
+	if err != nil {
+		return reply{}, err
+	}
+	rows, total, err := s.Tables.Orders(c.Context(), c.customer(), shown.wanted())
 	if err != nil {
 		return reply{}, fmt.Errorf("read orders: %w", err)
 	}
-	view := ordersView{Orders: []orderView{}}
+	if first := shown.show(c, len(rows), total); first != "" {
+		return reply{location: first}, nil
+	}
+	view := ordersView{Orders: []orderView{}, Total: total, List: shown}
 	for _, row := range rows {
 		view.Orders = append(view.Orders, orderViewOf(row))
 	}

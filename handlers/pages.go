@@ -8,6 +8,8 @@ import (
 	"html/template"
 	"mime"
 	"path"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +21,9 @@ var pageFiles embed.FS
 
 //go:embed static/*
 var staticFiles embed.FS
+
+// shared are the parts of which pages are made.
+var shared = []string{"pages/layout.html", "pages/parts.html", "pages/lists.html"}
 
 // pages by language and name, each with the layout around it.
 var pages = readPages()
@@ -32,10 +37,10 @@ func readPages() map[domain.Language]map[string]*template.Template {
 	all := map[domain.Language]map[string]*template.Template{}
 	for _, l := range languages {
 		all[l] = map[string]*template.Template{}
-		layout := template.Must(template.New("").Funcs(wordsOnPages(spoken[l])).ParseFS(pageFiles, "pages/layout.html", "pages/parts.html"))
+		layout := template.Must(template.New("").Funcs(wordsOnPages(spoken[l])).ParseFS(pageFiles, shared...))
 		for _, file := range files {
 			name := strings.TrimSuffix(file.Name(), ".html")
-			if name != "layout" && name != "parts" {
+			if !slices.Contains(shared, "pages/"+file.Name()) {
 				all[l][name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+file.Name()))
 			}
 		}
@@ -52,6 +57,10 @@ func wordsOnPages(w *words) template.FuncMap {
 		"moment":  w.moment,
 		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"number":  func(index int) int { return index + 1 },
+		"figure":  w.figure,
+		"fact":    func(state, text string) fact { return fact{State: state, Icon: icons[state], Text: text} },
+		"column":  func(l list, name, text string) column { return columnOf(l, name, text, false) },
+		"amount":  func(l list, name, text string) column { return columnOf(l, name, text, true) },
 		"tab": func(f frame, page, path string) (tab, error) {
 			text, err := w.text("title." + page)
 			return tab{Path: path, Text: text, Here: f.Page == page}, err
@@ -65,6 +74,47 @@ type tab struct {
 	Path string
 	Text string
 	Here bool
+}
+
+// column is a heading by which a list can be sorted.
+type column struct {
+	Text      string
+	By        string // address of the list sorted by it
+	Direction string // as aria-sort says it
+	Amount    bool   // figures stand to the right
+}
+
+func columnOf(l list, name, text string, amount bool) column {
+	return column{Text: text, By: l.By(name), Direction: l.Direction(name), Amount: amount}
+}
+
+// fact is a state in words, with what its looks go by.
+type fact struct {
+	State string
+	Icon  string
+	Text  string
+}
+
+// icons stand beside the words of a state, for those who look before they read.
+var icons = map[string]string{
+	string(domain.AwaitingPayment): "○", string(domain.PartlyPaid): "◐", string(domain.PaidStatus): "●", string(domain.Fulfilled): "✓",
+	string(domain.CancelledStatus): "✕", "yes": "✓", "no": "○",
+}
+
+// figure is a count as people write it: in groups of three digits from five digits on.
+func (w *words) figure(n int) string {
+	gap := ","
+	if w.language == domain.Polish {
+		gap = "\u00a0"
+	}
+	text := strconv.Itoa(n)
+	if len(text) < 5 {
+		return text
+	}
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + gap + text[i:]
+	}
+	return text
 }
 
 // day as people write it: 06.12.2026, and in English 6 December 2026.

@@ -21,6 +21,7 @@ type reply struct {
 	view     any             // what the page shows and what a program is told
 	notice   string          // good news above the page
 	refusal  *domain.Refusal // bad news above the page; a program gets it as a problem, with view as its member
+	field    string          // id of what on the page the bad news are about; empty: nothing in particular
 	member   string          // name of view in that problem; empty: the problem says it all
 	location string          // page to go on with instead of showing one; for programs where the result is
 	position domain.Position // of the event that the request led to
@@ -266,7 +267,7 @@ type frame struct {
 	Page         string
 	Language     domain.Language
 	Other        domain.Language
-	SwitchPath   string // of the link to the other language: this page, if it can be asked for again
+	Switch       string // address of this page in the other language, or of the start if it cannot be asked for again
 	Account      Account
 	CustomerName string
 	Vendor       Vendor
@@ -274,24 +275,32 @@ type frame struct {
 	Late         bool
 	Notice       string
 	Alert        string
+	AlertField   string // id of what the alert is about
 	View         any
+}
+
+// switchTo is the address of the page in the other language, relative to it, so that it never leads anywhere else.
+func switchTo(c *call) string {
+	query, path := url.Values{}, "/"
+	if c.Method != http.MethodPost {
+		query, path = c.URL.Query(), ""
+	}
+	query.Set(languageParameter, string(otherLanguage(c.language)))
+	return path + "?" + query.Encode()
 }
 
 func (s *Server) writePage(w http.ResponseWriter, c *call, answer reply) error {
 	f := frame{Page: answer.page, Language: c.language, Other: otherLanguage(c.language), Account: c.account, Vendor: s.Vendor,
-		HasMailbox: s.Mailbox != nil, Late: c.late, Notice: answer.notice, View: answer.view, SwitchPath: "/"}
+		HasMailbox: s.Mailbox != nil, Late: c.late, Notice: answer.notice, View: answer.view, Switch: switchTo(c)}
 	status := answer.status
 	if answer.refusal != nil {
-		f.Alert, status = c.sentence(*answer.refusal), statusOf(*answer.refusal)
+		f.Alert, f.AlertField, status = c.sentence(*answer.refusal), answer.field, statusOf(*answer.refusal)
 	}
 	title := "title." + answer.page
 	if answer.page == "refused" {
 		title = headingOf(*answer.refusal)
 	}
 	f.Title = strings.TrimSpace(c.say(title) + " " + answer.subject)
-	if c.Method != http.MethodPost {
-		f.SwitchPath = ""
-	}
 	if c.account.Customer != "" && answer.page != "refused" {
 		company, err := s.companyOf(c)
 		if err != nil {

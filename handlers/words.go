@@ -128,16 +128,19 @@ func otherLanguage(l domain.Language) domain.Language {
 	return domain.Polish
 }
 
+// languageParameter asks in a page's query for another language.
+const languageParameter = "lang"
+
 const yearSeconds = 365 * 24 * 60 * 60
 
 // switchLanguage answers a page that is asked for in another language: the browser keeps the choice and asks again.
 func (s *Server) switchLanguage(c *call) (reply, bool) {
 	query := c.URL.Query()
-	chosen, ok := knownLanguage(query.Get("lang"))
+	chosen, ok := knownLanguage(query.Get(languageParameter))
 	if !ok || c.route.Door != page || c.Method != http.MethodGet {
 		return reply{}, false
 	}
-	query.Del("lang")
+	query.Del(languageParameter)
 	target := *c.URL
 	target.RawQuery = query.Encode()
 	return reply{location: target.RequestURI(), cookies: []*http.Cookie{s.cookie(languageCookie, string(chosen), yearSeconds)}}, true

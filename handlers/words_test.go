@@ -127,7 +127,7 @@ func wordsUsed(t *testing.T) map[string]bool {
 		for _, found := range regexp.MustCompile(`\bt "([^"]+)"`).FindAllStringSubmatch(string(raw), -1) {
 			used[found[1]] = true
 		}
-		if page := strings.TrimSuffix(filepath.Base(name), ".html"); page != "layout" && page != "parts" && page != "refused" {
+		if page := strings.TrimSuffix(filepath.Base(name), ".html"); !slices.Contains(shared, filepath.ToSlash(name)) && page != "refused" {
 			used["title."+page] = true
 		}
 	}
@@ -145,6 +145,8 @@ func wordsUsed(t *testing.T) map[string]bool {
 	family("status.", constantsIn(t, "../domain/fulfilment.go", "OrderStatus", "")...)
 	family("task.", constantsIn(t, "../domain/fulfilment.go", "TaskKind", "")...)
 	family("rule.", constantsIn(t, "../domain/payments.go", "", "MatchedBy")...)
+	family("part.", constantsIn(t, "lists.go", "", "part")...)
+	family("sort.", constantsIn(t, "lists.go", "", "column")...)
 	family("step.", constantsIn(t, "../projections/orders.go", "", "Step")...)
 	return used
 }

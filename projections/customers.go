@@ -123,10 +123,20 @@ func (t *Tables) Customers(ctx context.Context) ([]CustomerRow, error) {
 	return rows, nil
 }
 
+// selectClients has no parts and no other order than the names'.
+var selectClients = listed{
+	keys:    `c.id`,
+	from:    `customers c where c.distributor = $1 and $1 <> ''`,
+	search:  `position(word in c.folded) > 0 or position(word in c.nip) > 0`,
+	only:    nothing,
+	sort:    nothing,
+	natural: `c.folded, c.id`,
+}.page() + selectCustomers + ` join page on page.id = c.id order by page.place`
+
 // Clients lists the customers of a distributor by name, without itself.
-func (t *Tables) Clients(ctx context.Context, distributor domain.CustomerID) ([]CustomerRow, error) {
+func (t *Tables) Clients(ctx context.Context, distributor domain.CustomerID, wanted Listing) ([]CustomerRow, error) {
 	rows := []CustomerRow{}
-	if err := t.clients.SelectContext(ctx, &rows, distributor); err != nil {
+	if err := t.clients.SelectContext(ctx, &rows, append([]any{distributor}, wanted.arguments()...)...); err != nil {
 		return nil, fmt.Errorf("list clients: %w", err)
 	}
 	return rows, nil

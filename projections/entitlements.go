@@ -210,6 +210,7 @@ type Entitlement struct {
 	Activated      bool // the activation file of the current version was issued
 	PendingOrder   domain.OrderID
 	PendingNumber  string
+	PendingOwn     bool // the viewer is its buyer
 	PendingEdition domain.Edition
 	PendingVersion domain.Version
 	// Order and Line of the last activation file that the portal issued for the licence; empty and 0 if none.
@@ -217,6 +218,7 @@ type Entitlement struct {
 	Line      int
 	FileSent  bool
 	MayResend bool // the address was corrected after that file had left
+	Updates   int  // steps of the price list that the licence can take now
 }
 
 // entitlementRow is an entitlement with the facts from which the domain derives the rest.
@@ -228,39 +230,60 @@ type entitlementRow struct {
 	FileEdition    domain.Edition
 	FileVersion    domain.Version
 	File           domain.FileState
+	Total          int
 }
 
-const selectEntitlements = `
-	select e.licence, e.serial, e.customer, owner.name as customername, e.program, p.name as programname, e.edition, e.version,
+// entitlementColumns and entitlementJoins show a licence e of a customer called owner; $1 is the viewer.
+const entitlementColumns = `e.licence, e.serial, e.customer, owner.name as customername, e.program, p.name as programname, e.edition, e.version,
 		e.stations, e.paid, e.activated, e.pending_order as pendingorder, coalesce(o.number, '') as pendingnumber,
-		e.pending_edition as pendingedition, e.pending_version as pendingversion,
+		coalesce(o.buyer = $1, false) as pendingown, e.pending_edition as pendingedition, e.pending_version as pendingversion,
 		owner.email as owneremail, coalesce(a.email, '') as correctedemail, coalesce(a.corrections, 0) as corrections,
 		coalesce(f.order_id, '') as "order", coalesce(f.line, 0) as line, coalesce(f.edition, '') as fileedition,
 		coalesce(f.version, '') as fileversion, coalesce(f.sent, 0) as "file.sent", coalesce(f.wanted, 0) as "file.wanted",
-		coalesce(f.address, 0) as "file.address"
-	from entitlements e
+		coalesce(f.address, 0) as "file.address",
+		(select count(*) from updates u where u.licence = e.licence and u.obstacle is null) as updates`
+
+const entitlementJoins = `
 	join customers owner on owner.id = e.customer
 	join entitlement_programs p on p.program = e.program
 	left join activation_emails a on a.licence = e.licence
 	left join activation_files f on f.licence = e.licence
-	left join orders o on o.id = e.pending_order
-	where ` + visible
+	left join orders o on o.id = e.pending_order`
 
-const orderByOwner = `
-	order by e.customer <> $1, owner.name, e.customer, p.name, e.program, e.serial`
+const orderByOwner = `owner.id <> $1, owner.folded, owner.id, p.folded, p.program, e.serial`
+
+// searchOwned tells whether a word occurs in what is known of a licence, its program and its owner.
+const searchOwned = `position(word in owner.folded) > 0 or position(word in owner.nip) > 0 or position(word in p.folded) > 0
+	or position(word in lower(e.serial)) > 0`
+
+const selectEntitlement = `
+	select ` + entitlementColumns + ` from entitlements e ` + entitlementJoins + ` where ` + visible + ` and e.licence = $2`
+
+// selectEntitlements knows the parts unpaid and updatable, and sorts by program, serial and paid.
+var selectEntitlements = listed{
+	keys: `e.licence`,
+	from: `entitlements e join customers owner on owner.id = e.customer join entitlement_programs p on p.program = e.program
+		where ` + visible,
+	search: searchOwned + ` or position(word in e.version) > 0`,
+	only: `when 'unpaid' then not e.paid
+		when 'updatable' then exists (select from updates u where u.licence = e.licence and u.obstacle is null)`,
+	sort:    `when 'program' then p.folded when 'serial' then e.serial when 'paid' then e.paid::text`,
+	natural: orderByOwner,
+}.page() + `
+	select ` + entitlementColumns + `, page.total from page join entitlements e using (licence) ` + entitlementJoins + ` order by page.place`
 
 // Entitlements lists the programs of the viewer and of its clients: the viewer's own first, then by customer, program
-// and serial number. Source: R3-R5.
-func (t *Tables) Entitlements(ctx context.Context, viewer domain.CustomerID) ([]Entitlement, error) {
+// and serial number; and how many there are on all pages together, which is not known beyond the last. Source: R3-R5.
+func (t *Tables) Entitlements(ctx context.Context, viewer domain.CustomerID, wanted Listing) ([]Entitlement, int, error) {
 	var rows []entitlementRow
-	if err := t.entitlements.SelectContext(ctx, &rows, viewer); err != nil {
-		return nil, fmt.Errorf("list entitlements: %w", err)
+	if err := t.entitlements.SelectContext(ctx, &rows, append([]any{viewer}, wanted.arguments()...)...); err != nil {
+		return nil, 0, fmt.Errorf("list entitlements: %w", err)
 	}
-	list := make([]Entitlement, len(rows))
+	list, total := make([]Entitlement, len(rows)), 0
 	for i, row := range rows {
-		list[i] = row.derived()
+		list[i], total = row.derived(), row.Total
 	}
-	return list, nil
+	return list, total, nil
 }
 
 // Entitlement finds one licence. One that the viewer may not see is not found.

@@ -66,7 +66,7 @@ func TestOnANode(t *testing.T) {
 	if totals := must(w.tables.Totals(ctx)); totals != w.totals() || totals.Orders != 6 {
 		t.Errorf("totals %+v, by the log %+v", totals, w.totals())
 	}
-	if n := len(must(w.tables.Entitlements(ctx, "c-2"))); n != 2 {
+	if n := len(whole(w.tables.Entitlements(ctx, "c-2", Listing{}))); n != 2 {
 		t.Errorf("c-2 owns %d programs", n)
 	}
 }

@@ -38,38 +38,53 @@ type updateOfferRow struct {
 	Reason          []byte // as the domain sees licence and price list alone
 	InCart          bool
 	PendingNumber   string
+	Total           int
 }
 
-const selectUpdates = `
+// selectUpdates knows the part possible, and sorts by program and price.
+var selectUpdates = listed{
+	keys: `u.licence, u.place as step`,
+	from: `updates u
+		join entitlements e on e.licence = u.licence
+		join customers owner on owner.id = e.customer
+		join entitlement_programs p on p.program = e.program
+		where ` + visible,
+	search: searchOwned + ` or position(word in u.version_from) > 0 or position(word in u.version_to) > 0`,
+	only: `when 'possible' then u.obstacle is null and not (owner.id = $1 and owner.distributor <> '')
+		and not exists (select from cart_items i where i.licence = u.licence)`,
+	sort:    `when 'program' then p.folded when 'price' then lpad(u.net::text, 15, '0')`,
+	natural: orderByOwner + `, u.place`,
+}.page() + `
 	select u.licence || ':' || u.entry as id, u.entry, u.licence, e.serial, e.customer as client, owner.name as clientname, e.program,
 		p.name as programname, u.edition, u.version_from as "from", u.version_to as "to", e.stations,
 		u.to_multi_station as tomultistation, u.net, u.vat_rate as vatrate, owner.id = $1 as own,
 		owner.distributor <> '' as hasdistributor, coalesce(distributor.name, '') as distributorname, u.obstacle as reason,
-		exists (select from cart_items i where i.licence = u.licence) as incart, coalesce(o.number, '') as pendingnumber
-	from updates u
+		exists (select from cart_items i where i.licence = u.licence) as incart, coalesce(o.number, '') as pendingnumber, page.total
+	from page
+	join updates u on u.licence = page.licence and u.place = page.step
 	join entitlements e on e.licence = u.licence
 	join customers owner on owner.id = e.customer
 	join entitlement_programs p on p.program = e.program
 	left join customers distributor on distributor.id = owner.distributor
 	left join orders o on o.id = e.pending_order
-	where ` + visible + orderByOwner + `, u.place`
+	order by page.place`
 
-// Updates lists the updates of the programs of the viewer and of its clients, also those that cannot be ordered now.
-// Source: R6-R8.
-func (t *Tables) Updates(ctx context.Context, viewer domain.CustomerID) ([]Offer, error) {
+// Updates lists the updates of the programs of the viewer and of its clients, also those that cannot be ordered now, in
+// the order of [Tables.Entitlements]; and how many there are on all pages together. Source: R6-R8.
+func (t *Tables) Updates(ctx context.Context, viewer domain.CustomerID, wanted Listing) ([]Offer, int, error) {
 	var rows []updateOfferRow
-	if err := t.updates.SelectContext(ctx, &rows, viewer); err != nil {
-		return nil, fmt.Errorf("list updates: %w", err)
+	if err := t.updates.SelectContext(ctx, &rows, append([]any{viewer}, wanted.arguments()...)...); err != nil {
+		return nil, 0, fmt.Errorf("list updates: %w", err)
 	}
-	offers := make([]Offer, len(rows))
+	offers, total := make([]Offer, len(rows)), 0
 	for i, row := range rows {
 		var err error
 		if row.Offer.Obstacle, err = row.obstacle(); err != nil {
-			return nil, fmt.Errorf("list updates: %w", err)
+			return nil, 0, fmt.Errorf("list updates: %w", err)
 		}
-		offers[i] = row.Offer
+		offers[i], total = row.Offer, row.Total
 	}
-	return offers, nil
+	return offers, total, nil
 }
 
 // obstacle is the first of: the distributor orders it (R8), what the domain says, somebody has it in a cart.

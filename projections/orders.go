@@ -223,14 +223,23 @@ type storedOrder struct {
 	NumberText      string
 	Net, VAT, Gross domain.Money
 	State           []byte
+	Total           int // rows on all pages
 }
 
-const selectOrders = `
-	select o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon, o.status,
-		o.net, o.vat, o.gross, o.received as paid, o.title
-	from orders o left join customers b on b.id = o.buyer
-	where o.buyer = $1
-	order by o.at desc, o.number desc`
+const orderColumns = `o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon, o.status,
+		o.net, o.vat, o.gross, o.received as paid, o.title`
+
+// selectOrders knows the part open, which waits for money, and sorts by state, gross and due.
+var selectOrders = listed{
+	keys:   `o.id`,
+	from:   `orders o where o.buyer = $1`,
+	search: `position(word in o.number) > 0 or position(word in lower(o.title)) > 0`,
+	only:   `when 'open' then o.status in ('` + string(domain.AwaitingPayment) + `', '` + string(domain.PartlyPaid) + `')`,
+	sort: `when 'state' then o.status when 'gross' then lpad(o.gross::text, 15, '0') when 'due' then o.due_on
+		when 'number' then o.number`,
+	natural: `o.at desc, o.number desc`,
+}.page() + `
+	select ` + orderColumns + `, page.total from page join orders o using (id) left join customers b on b.id = o.buyer order by page.place`
 
 // selectOrder is for the buyer alone, selectAnyOrder for the vendor's people.
 const (
@@ -241,24 +250,25 @@ const (
 )
 
 const selectWholeOrder = `
-	select o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon, o.status,
-		o.net, o.vat, o.gross, o.received as paid, o.title, o.state
+	select ` + orderColumns + `, o.state
 	from orders o left join customers b on b.id = o.buyer`
 
-// Orders lists what the buyer has ordered, newest first, without lines, steps and bank data.
-func (t *Tables) Orders(ctx context.Context, buyer domain.CustomerID) ([]OrderRow, error) {
+// Orders lists what the buyer has ordered, newest first, without lines, steps and bank data; and how many orders there
+// are on all pages together.
+func (t *Tables) Orders(ctx context.Context, buyer domain.CustomerID, wanted Listing) ([]OrderRow, int, error) {
 	var stored []storedOrder
-	if err := t.orders.SelectContext(ctx, &stored, buyer); err != nil {
-		return nil, fmt.Errorf("list orders: %w", err)
+	if err := t.orders.SelectContext(ctx, &stored, append([]any{buyer}, wanted.arguments()...)...); err != nil {
+		return nil, 0, fmt.Errorf("list orders: %w", err)
 	}
-	list := make([]OrderRow, len(stored))
+	list, total := make([]OrderRow, len(stored)), 0
 	for i, row := range stored {
 		var err error
 		if list[i], err = row.order(); err != nil {
-			return nil, fmt.Errorf("list orders: %w", err)
+			return nil, 0, fmt.Errorf("list orders: %w", err)
 		}
+		total = row.Total
 	}
-	return list, nil
+	return list, total, nil
 }
 
 // Order shows one order to its buyer. To everybody else, a client of the buyer too, it does not exist.

@@ -80,16 +80,31 @@ func writeNewPrograms(ctx context.Context, s *Session, ids []string, states map[
 	return nil
 }
 
-const selectNewPrograms = `
-	select n.entry as id, n.entry, n.program, p.name as programname, n.edition, n.version as "to", n.net, n.vat_rate as vatrate
-	from new_programs n join programs p using (program)
-	order by p.name, n.program`
+// selectNewPrograms sorts by program and price. It shows everybody the same: its viewer is not looked at.
+var selectNewPrograms = listed{
+	keys:    `n.program`,
+	from:    `new_programs n join programs p using (program) where $1::text is not null`,
+	search:  `position(word in p.folded) > 0 or position(word in n.version) > 0`,
+	only:    nothing,
+	sort:    `when 'program' then p.folded when 'price' then lpad(n.net::text, 15, '0')`,
+	natural: `p.folded, n.program`,
+}.page() + `
+	select n.entry as id, n.entry, n.program, p.name as programname, n.edition, n.version as "to", n.net, n.vat_rate as vatrate, page.total
+	from page join new_programs n using (program) join programs p using (program)
+	order by page.place`
 
-// NewPrograms lists what can be bought anew. Source: R9.
-func (t *Tables) NewPrograms(ctx context.Context) ([]Offer, error) {
-	offers := []Offer{}
-	if err := t.newPrograms.SelectContext(ctx, &offers); err != nil {
-		return nil, fmt.Errorf("list new programs: %w", err)
+// NewPrograms lists what can be bought anew, by name; and how much there is on all pages together. Source: R9.
+func (t *Tables) NewPrograms(ctx context.Context, wanted Listing) ([]Offer, int, error) {
+	var rows []struct {
+		Offer
+		Total int
 	}
-	return offers, nil
+	if err := t.newPrograms.SelectContext(ctx, &rows, append([]any{""}, wanted.arguments()...)...); err != nil {
+		return nil, 0, fmt.Errorf("list new programs: %w", err)
+	}
+	offers, total := make([]Offer, len(rows)), 0
+	for i, row := range rows {
+		offers[i], total = row.Offer, row.Total
+	}
+	return offers, total, nil
 }

@@ -320,7 +320,7 @@ func (w *world) checkOrdersAgainstTheLog() {
 		}
 	}
 	for _, buyer := range []domain.CustomerID{alfa, beta, delta} {
-		for _, row := range must(w.tables.Orders(ctx, buyer)) {
+		for _, row := range whole(w.tables.Orders(ctx, buyer, Listing{})) {
 			order := w.order(row.Order)
 			if row.Status != order.Status() || row.Paid != order.PaidAmount() || row.Total != order.Total || row.Number != order.Number || row.Buyer != order.Buyer {
 				w.t.Errorf("order %s is shown as %+v", row.Order, row)

@@ -31,8 +31,8 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		statement **sqlx.Stmt
 		query     string
 	}{
-		{&t.entitlements, selectEntitlements + orderByOwner},
-		{&t.entitlement, selectEntitlements + ` and e.licence = $2`},
+		{&t.entitlements, selectEntitlements},
+		{&t.entitlement, selectEntitlement},
 		{&t.updates, selectUpdates},
 		{&t.newPrograms, selectNewPrograms},
 		{&t.facts, selectFacts},
@@ -42,7 +42,7 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.order, selectOrder},
 		{&t.customer, selectCustomers + ` where c.id = $1`},
 		{&t.customers, selectCustomers + ` order by c.name, c.id`},
-		{&t.clients, selectCustomers + ` where c.distributor = $1 and $1 <> '' order by c.name, c.id`},
+		{&t.clients, selectClients},
 		{&t.transfers, selectTransfers},
 		{&t.totals, selectTotals},
 		{&t.due, selectTasks + ` where due_at <= $1` + orderByDue + ` limit $2`},

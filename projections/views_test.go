@@ -30,11 +30,19 @@ func must[V any](v V, err error) V {
 	return v
 }
 
+// whole is a list that was asked for as one page.
+func whole[V any](list []V, total int, err error) []V {
+	if err != nil || total != len(list) {
+		panic(fmt.Sprintf("%d rows of %d: %v", len(list), total, err))
+	}
+	return list
+}
+
 // owned tells what a viewer sees in PROGRAMY.
 func (w *world) owned(viewer domain.CustomerID) []string {
 	w.settle()
 	var seen []string
-	for _, e := range must(w.tables.Entitlements(ctx, viewer)) {
+	for _, e := range whole(w.tables.Entitlements(ctx, viewer, Listing{})) {
 		text := fmt.Sprintf("%s of %s: %s %s %s x%d", e.Licence, e.CustomerName[:strings.Index(e.CustomerName, " ")], e.ProgramName, e.Edition, e.Version, e.Stations)
 		for _, fact := range []struct {
 			holds bool
@@ -65,7 +73,7 @@ func must2[V any](v V, ok bool, err error) (V, bool) {
 func (w *world) offered(viewer domain.CustomerID) []string {
 	w.settle()
 	var seen []string
-	for _, o := range must(w.tables.Updates(ctx, viewer)) {
+	for _, o := range whole(w.tables.Updates(ctx, viewer, Listing{})) {
 		text := fmt.Sprintf("%s for %d", o.ID, o.Net)
 		if o.Obstacle != nil {
 			text += fmt.Sprintf(" but %s %v", o.Obstacle.Code, o.Obstacle.Facts)
@@ -114,7 +122,7 @@ func TestEntitlementsOfANewProgram(t *testing.T) {
 	licence := w.order(order).Lines[0].Licence
 	const idle = "l-beta-2 of BETA: Magazyn single 2.0 x1, paid, activated, to beta@example.com"
 	want := []string{idle, string(licence) + " of BETA: Magazyn single 3.0 x1, ordered single 3.0 in 2026/000001, to beta@example.com"}
-	if "l-beta-2" != must(w.tables.Entitlements(ctx, beta))[0].Licence {
+	if "l-beta-2" != whole(w.tables.Entitlements(ctx, beta, Listing{}))[0].Licence {
 		slices.Reverse(want) // by serial number
 	}
 	check(t, "ordered", w.owned(beta), want...)
@@ -133,7 +141,7 @@ func TestEntitlementsOfANewProgram(t *testing.T) {
 // sorted puts wanted rows, grouped by licence, into the order of the viewer's entitlements.
 func (w *world) sorted(viewer domain.CustomerID, want ...string) []string {
 	var sorted []string
-	for _, e := range must(w.tables.Entitlements(ctx, viewer)) {
+	for _, e := range whole(w.tables.Entitlements(ctx, viewer, Listing{})) {
 		for _, row := range want {
 			if strings.HasPrefix(row, string(e.Licence)+":") {
 				sorted = append(sorted, row)
@@ -224,7 +232,7 @@ func TestCatalogueChangesOffers(t *testing.T) {
 func (w *world) onSale() []string {
 	w.settle()
 	var seen []string
-	for _, o := range must(w.tables.NewPrograms(ctx)) {
+	for _, o := range whole(w.tables.NewPrograms(ctx, Listing{})) {
 		seen = append(seen, fmt.Sprintf("%s %s for %d + %d %%", o.ID, o.ProgramName, o.Net, o.VATRate))
 	}
 	return seen
@@ -253,7 +261,7 @@ func TestForeignIsMissing(t *testing.T) {
 			}
 		}
 	}
-	if len(must(w.tables.Clients(ctx, ""))) != 0 || len(must(w.tables.Entitlements(ctx, ""))) != 0 || len(must(w.tables.Updates(ctx, ""))) != 0 || len(must(w.tables.Orders(ctx, beta))) != 0 {
+	if len(must(w.tables.Clients(ctx, "", Listing{}))) != 0 || len(whole(w.tables.Entitlements(ctx, "", Listing{}))) != 0 || len(whole(w.tables.Updates(ctx, "", Listing{}))) != 0 || len(whole(w.tables.Orders(ctx, beta, Listing{}))) != 0 {
 		t.Error("somebody sees what is not theirs")
 	}
 }
@@ -412,7 +420,7 @@ func TestOrders(t *testing.T) {
 func (w *world) orders(buyer domain.CustomerID) []string {
 	w.settle()
 	var seen []string
-	for _, o := range must(w.tables.Orders(ctx, buyer)) {
+	for _, o := range whole(w.tables.Orders(ctx, buyer, Listing{})) {
 		seen = append(seen, strings.ReplaceAll(fmt.Sprintf("%s %s %s of %s", o.Number, o.Status, o.Paid, o.Total.Gross), "\u00a0", " "))
 	}
 	return seen
@@ -454,7 +462,7 @@ func TestCustomers(t *testing.T) {
 	if _, ok := must2(w.tables.Customer(ctx, "c-nobody")); ok {
 		t.Error("found nobody")
 	}
-	if clients := must(w.tables.Clients(ctx, delta)); !reflect.DeepEqual(clients, []CustomerRow{want}) {
+	if clients := must(w.tables.Clients(ctx, delta, Listing{})); !reflect.DeepEqual(clients, []CustomerRow{want}) {
 		t.Errorf("clients: %+v", clients)
 	}
 	var all []string
