@@ -1,0 +1,249 @@
+package witness
+
+import (
+	"bytes"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/sumdb/note"
+)
+
+// Names in the witness's folder.
+const (
+	KeyFile  = "signing-key" // private, mode 0600
+	KeysFile = "keys"        // public: what auditors need
+)
+
+// Limits of a key list.
+const (
+	KeysMax      = 100
+	keysBytesMax = 64 << 10
+)
+
+// originPrefix begins the name of every log; a random part makes it unique.
+const originPrefix = "netrom.pl/portal/"
+
+// State says what a key's signature is worth.
+type State string
+
+// States of a key. A retired key signs nothing new, but what it signed stays good; what a revoked key signed does not.
+const (
+	Active  State = "active"
+	Retired State = "retired"
+	Revoked State = "revoked"
+)
+
+// PublicKey is a line of the key list: "STATE NAME+HASH+KEY".
+type PublicKey struct {
+	State    State
+	Text     string // as in the list. Source: C2SP, signed-note, section "Verifier keys"
+	verifier note.Verifier
+}
+
+// Keys are the public keys of one log, oldest first. Whoever relies on them must have got them in a way that nobody else
+// could write to.
+type Keys []PublicKey
+
+// ParseKeys reads a key list. Empty lines and lines that begin with # mean nothing.
+func ParseKeys(text []byte) (Keys, error) {
+	var keys Keys
+	for i, line := range strings.Split(string(text), "\n") {
+		if line = strings.TrimSpace(line); line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		state, public, _ := strings.Cut(line, " ")
+		if s := State(state); s != Active && s != Retired && s != Revoked {
+			return nil, fmt.Errorf("read key list: line %d begins with %.20q: write %s, %s or %s", i+1, state, Active, Retired, Revoked)
+		}
+		verifier, err := note.NewVerifier(public)
+		if err != nil {
+			return nil, fmt.Errorf("read key list: line %d: %w", i+1, err)
+		}
+		for _, other := range keys {
+			if other.Text == public || other.verifier.Name() != verifier.Name() {
+				return nil, fmt.Errorf("read key list: line %d: every key stands in the list once, and all are of the same log", i+1)
+			}
+		}
+		if keys = append(keys, PublicKey{State(state), public, verifier}); len(keys) > KeysMax {
+			return nil, fmt.Errorf("read key list: more than %d keys", KeysMax)
+		}
+	}
+	return keys, nil
+}
+
+// LoadKeys reads a key list from a file.
+func LoadKeys(path string) (Keys, error) {
+	text, err := readAtMost(path, keysBytesMax)
+	if err != nil {
+		return nil, fmt.Errorf("load key list: %w", err)
+	}
+	keys, err := ParseKeys(text)
+	if err != nil {
+		return nil, fmt.Errorf("load %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// Text writes the key list as ParseKeys reads it.
+func (k Keys) Text() []byte {
+	var text bytes.Buffer
+	text.WriteString("# Keys that sign the checkpoints of the event log: active, retired (old checkpoints stay good) or revoked (they do not).\n")
+	for _, key := range k {
+		fmt.Fprintf(&text, "%s %s\n", key.State, key.Text)
+	}
+	return text.Bytes()
+}
+
+func (k Keys) verifiers(want func(State) bool) note.Verifiers {
+	var list []note.Verifier
+	for _, key := range k {
+		if want(key.State) {
+			list = append(list, key.verifier)
+		}
+	}
+	return note.VerifierList(list...)
+}
+
+// Key signs checkpoints. It prints as its public half.
+type Key struct {
+	signer note.Signer
+	public string
+}
+
+// Origin names the log whose checkpoints the key signs.
+func (k Key) Origin() string { return k.signer.Name() }
+
+// String is the public half.
+func (k Key) String() string { return k.public }
+
+// GoString is the public half.
+func (k Key) GoString() string { return k.public }
+
+// id names the key as a checkpoint's Key does.
+func (k Key) id() string { return fmt.Sprintf("%s+%08x", k.signer.Name(), k.signer.KeyHash()) }
+
+func (k Key) sign(c Checkpoint) (Checkpoint, error) {
+	signed, err := note.Sign(&note.Note{Text: c.text()}, k.signer)
+	if err != nil {
+		return Checkpoint{}, fmt.Errorf("sign checkpoint: %w", err)
+	}
+	c.Key, c.Note = k.id(), signed
+	return c, nil
+}
+
+// LoadOrCreateKey reads the signing key of a folder and puts its public half on the folder's list as the active key; keys that
+// were active before it become retired. Without a key file it makes a key, for the same log as the keys on the list. So a key is
+// rotated by moving its file away. Twice is harmless.
+func LoadOrCreateKey(dir string) (Key, Keys, error) {
+	list := filepath.Join(dir, KeysFile)
+	keys, err := LoadKeys(list)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return Key{}, nil, err
+	}
+	path := filepath.Join(dir, KeyFile)
+	key, err := loadKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = createKey(path, keys)
+	}
+	if err != nil {
+		return Key{}, nil, err
+	}
+	old := keys.Text()
+	if keys, err = keys.activate(key); err != nil {
+		return Key{}, nil, fmt.Errorf("%w: move %s away, and the next start makes a new key", err, path)
+	}
+	if text := keys.Text(); !bytes.Equal(text, old) {
+		if err := writeDurably(list, text, 0o644); err != nil {
+			return Key{}, nil, fmt.Errorf("write key list: %w", err)
+		}
+	}
+	return key, keys, nil
+}
+
+// activate puts a key on the list as the active one.
+func (k Keys) activate(key Key) (Keys, error) {
+	if len(k) > 0 && k[0].verifier.Name() != key.Origin() {
+		return nil, fmt.Errorf("the signing key is of the log %s, the key list of %s", key.Origin(), k[0].verifier.Name())
+	}
+	listed := false
+	for i := range k {
+		switch {
+		case k[i].Text == key.public && k[i].State == Revoked:
+			return nil, errors.New("the signing key was revoked")
+		case k[i].Text == key.public:
+			k[i].State, listed = Active, true
+		case k[i].State == Active:
+			k[i].State = Retired
+		}
+	}
+	if listed {
+		return k, nil
+	}
+	return ParseKeys(append(k.Text(), []byte(string(Active)+" "+key.public+"\n")...))
+}
+
+func createKey(path string, keys Keys) (Key, error) {
+	var origin string
+	if len(keys) > 0 {
+		origin = keys[0].verifier.Name()
+	} else {
+		unique := make([]byte, 4)
+		if _, err := rand.Read(unique); err != nil {
+			return Key{}, fmt.Errorf("name the log: %w", err)
+		}
+		origin = originPrefix + hex.EncodeToString(unique)
+	}
+	private, _, err := note.GenerateKey(rand.Reader, origin)
+	if err != nil {
+		return Key{}, fmt.Errorf("create witness key: %w", err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return Key{}, fmt.Errorf("create witness key: %w", err)
+	}
+	if err := writeDurably(path, []byte(private+"\n"), 0o600); err != nil {
+		return Key{}, fmt.Errorf("create witness key: %w", err)
+	}
+	return loadKey(path)
+}
+
+func loadKey(path string) (Key, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return Key{}, fmt.Errorf("load witness key: %w", err)
+	}
+	if open := info.Mode().Perm() & 0o077; open != 0 {
+		return Key{}, fmt.Errorf("load witness key: others may read or write %s (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
+	}
+	text, err := readAtMost(path, 4<<10)
+	if err != nil {
+		return Key{}, fmt.Errorf("load witness key: %w", err)
+	}
+	private := strings.TrimSpace(string(text))
+	signer, err := note.NewSigner(private)
+	if err != nil {
+		return Key{}, fmt.Errorf("load witness key: %s holds no key (%w): put it back from its backup", path, err)
+	}
+	public, err := publicHalf(signer.Name(), private)
+	if err != nil {
+		return Key{}, fmt.Errorf("load witness key: %w", err)
+	}
+	return Key{signer, public}, nil
+}
+
+// publicHalf computes the verifier key of a valid private key, whose last field is the algorithm, one byte, and the seed.
+func publicHalf(origin, private string) (string, error) {
+	fields := strings.SplitN(private, "+", 5) // PRIVATE, KEY, name, hash and the rest, which is base64 and may contain a +
+	seed, err := base64.StdEncoding.DecodeString(fields[len(fields)-1])
+	if err != nil || len(seed) != 1+ed25519.SeedSize {
+		return "", errors.New("its last field is no seed")
+	}
+	return note.NewEd25519VerifierKey(origin, ed25519.NewKeyFromSeed(seed[1:]).Public().(ed25519.PublicKey))
+}
