@@ -13,9 +13,9 @@ import (
 )
 
 // ParseCAMT053 reads the statements of a camt.053 file, at least one, in the versions 001.02 to 001.08 and, as far as names have
-// stayed, later ones. The file may be UTF-8, ISO 8859-1, ISO 8859-2 or Windows-1250, as its first line says. Only booked entries
-// count. A booking of several payments becomes an entry for each of them when their amounts add up to the booking, otherwise
-// one entry for all. A file that is damaged, cut or does not add up is refused whole with a [*ParseError]; only a failure of r
+// stayed, later ones. The file may be UTF-8, ISO 8859-1, ISO 8859-2, Windows-1250 or Windows-1252, as its first line says. Only
+// booked entries count. A booking of several payments becomes an entry for each of them when their amounts add up to the booking,
+// otherwise one entry without a title for all. A file that is damaged, cut or does not add up is refused whole with a [*ParseError]; only a failure of r
 // itself is another error.
 //
 // Source: ISO 20022, camt.053, BankToCustomerStatement.
@@ -63,14 +63,7 @@ func xmlText(raw []byte) (string, error) {
 		return "", refuse(1, "the encoding %s is none that banks use (UTF-8, ISO 8859-2, Windows-1250): choose another one when you export the statement", quote(encoding))
 	}
 	if page == nil && !utf8.Valid(raw) {
-		at := 0
-		for at < len(raw) {
-			r, size := utf8.DecodeRune(raw[at:])
-			if r == utf8.RuneError && size == 1 {
-				break
-			}
-			at += size
-		}
+		at, _ := damagedUTF8(raw)
 		return "", refuse(1+bytes.Count(raw[:at], []byte("\n")), "the file says that it is UTF-8, but here is a byte that is not: another program has saved it; %s", again)
 	}
 	return decoded(raw, page), nil

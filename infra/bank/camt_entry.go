@@ -51,7 +51,8 @@ func (p *xmlParser) entry(start xml.StartElement, s *xmlStatement) error {
 	return nil
 }
 
-// entry is the booking as one entry.
+// entry is the booking as one entry. Of several payments it has no title: the amount belongs to all of them, and whoever is named
+// in one would get the money of the others.
 func (x xmlEntry) entry(line int) (Entry, error) {
 	e := Entry{Line: line, BankReference: oneBlank(x.Reference)}
 	var err error
@@ -75,15 +76,11 @@ func (x xmlEntry) entry(line int) (Entry, error) {
 	if e.ValueDate, err = value.date(line); err != nil {
 		return e, err
 	}
-	var titles []string
-	for _, payment := range x.Payments {
-		titles = append(titles, payment.title())
-	}
-	e.Title = oneBlank(strings.Join(titles, " "))
 	if len(x.Payments) == 1 {
+		e.Title = x.Payments[0].title()
 		x.Payments[0].name(&e)
-		if !identifies(e.BankReference) {
-			e.BankReference = oneBlank(x.Payments[0].Reference)
+		if reference := oneBlank(x.Payments[0].Reference); identifies(reference) && !identifies(e.BankReference) {
+			e.BankReference = reference
 		}
 	}
 	return e, nil
@@ -176,5 +173,3 @@ func (a xmlAmount) grosz(line int) (int64, error) {
 func currencyForm(text string) bool {
 	return len(text) == 3 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 }
-
-func onlyDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }

@@ -124,21 +124,26 @@ func (d *subfields) cut(text string) (slots [slotCount]string, found bool) {
 	var seen [slotCount]bool
 	open, start := -1, 0
 	shut := func(end int) {
-		if open >= 0 && strings.Trim(text[start:end], " \u00a0"+string(filler)) != "" {
+		if open >= 0 && strings.ContainsFunc(text[start:end], notFiller) {
 			slots[open] = text[start:end]
 		}
 	}
-	for i := strings.IndexByte(text, d.separator); i >= 0 && i < len(text); i++ {
-		number := d.slotAt(text, i)
-		if number < 0 || seen[number] {
-			continue
+	for i := 0; ; i++ {
+		next := strings.IndexByte(text[i:], d.separator)
+		if next < 0 {
+			break
 		}
-		shut(i)
-		open, start, seen[number] = number, i+3, true
+		i += next
+		if number := d.slotAt(text, i); number >= 0 && !seen[number] {
+			shut(i)
+			open, start, seen[number] = number, i+3, true
+		}
 	}
 	shut(len(text))
 	return slots, open >= 0
 }
+
+func notFiller(r rune) bool { return r != ' ' && r != '\u00a0' && r != filler }
 
 // joinTitle puts the slots together without blanks: a word or a number goes on in the next slot.
 func (d *subfields) joinTitle(slots *[slotCount]string) string {
@@ -152,14 +157,14 @@ func (d *subfields) joinTitle(slots *[slotCount]string) string {
 // joinName puts a blank behind a slot that was not full, where the bank cut between name and address.
 func (d *subfields) joinName(slots *[slotCount]string) string {
 	for _, group := range d.names {
-		name := ""
+		var text strings.Builder
 		for _, slot := range group {
-			if name != "" && slots[slot] != "" && utf8.RuneCountInString(name)%slotSize != 0 {
-				name += " "
+			if text.Len() > 0 && slots[slot] != "" && utf8.RuneCountInString(text.String())%slotSize != 0 {
+				text.WriteByte(' ')
 			}
-			name += slots[slot]
+			text.WriteString(slots[slot])
 		}
-		if name = oneBlank(name); name != "" {
+		if name := oneBlank(text.String()); name != "" {
 			return name
 		}
 	}
@@ -243,7 +248,8 @@ func (labelled) read(text string, entry *Entry) bool {
 		return false
 	}
 	if last := parts[len(parts)-1]; last.label == labelID {
-		if number := strings.ReplaceAll(text[last.end:], " ", ""); identifies(number) && len(number) <= referenceMax {
+		number, _, _ := strings.Cut(text[last.end:], ";")
+		if number = strings.ReplaceAll(number, " ", ""); identifies(number) && len(number) <= referenceMax {
 			entry.BankReference = number
 		}
 		text, parts = text[:last.start], parts[:len(parts)-1]

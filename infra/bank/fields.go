@@ -23,28 +23,32 @@ func parseNRB(line int, text string) (string, error) {
 	return account, nil
 }
 
-var (
-	nrb  = regexp.MustCompile(`^[0-9]{26}$`)
-	iban = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)
-)
+// validNRB checks form and check digits.
+func validNRB(text string) bool {
+	const length, letters = 26, "2521" // P and L as an IBAN counts letters: A is 10
+	return len(text) == length && onlyDigits(text) && remainder97(remainder97(remainder97(0, text[2:]), letters), text[:2]) == 1
+}
 
-func validNRB(text string) bool { return nrb.MatchString(text) && validIBAN("PL"+text) }
+var iban = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)
 
 // validIBAN checks form and check digits. Source: ISO 13616, ISO 7064 MOD 97-10.
 func validIBAN(text string) bool {
-	if !iban.MatchString(text) {
-		return false
-	}
-	remainder := 0
-	for _, c := range text[4:] + text[:4] {
-		if c >= 'A' {
-			remainder = (remainder*100 + int(c-'A') + 10) % 97
+	return iban.MatchString(text) && remainder97(remainder97(0, text[4:]), text[:4]) == 1
+}
+
+// remainder97 goes on dividing a number by 97 with further digits and letters.
+func remainder97(remainder int, text string) int {
+	for i := range len(text) {
+		if isDigit(text[i]) {
+			remainder = (remainder*10 + int(text[i]-'0')) % 97
 		} else {
-			remainder = (remainder*10 + int(c-'0')) % 97
+			remainder = (remainder*100 + int(text[i]-'A') + 10) % 97
 		}
 	}
-	return remainder == 1
+	return remainder
 }
+
+func onlyDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
 
 type balance struct {
 	grosz    int64
@@ -75,28 +79,71 @@ func (p *parser) balance(what string, tags ...string) (balance, error) {
 	return b, nil
 }
 
-// entryField is field 61: value date, entry date or blanks, mark, funds letter, amount, type, references.
-var entryField = regexp.MustCompile(`^([0-9]{6})([0-9]{4}| {4})?(RC|RD|C|D)[A-Z]?([0-9]+,[0-9]*)([A-Z][A-Z0-9]{3})(.*)$`)
+// entryHead is field 61 taken apart: value date, entry date or blanks, mark, funds letter, amount, type, references.
+type entryHead struct {
+	valueDate, bookingDate, amount, references string
+	mark                                       Mark
+}
+
+// cutEntry takes field 61 apart; it answers false where a part is missing or malformed.
+func cutEntry(text string) (head entryHead, ok bool) {
+	const day, monthDay, kind = 6, 4, 4 // characters of YYMMDD, of MMDD and of the type
+	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	if digits != day && digits != day+monthDay {
+		return head, false
+	}
+	head.valueDate, text = text[:day], text[day:]
+	if digits > day || strings.HasPrefix(text, "    ") {
+		head.bookingDate, text = text[:monthDay], text[monthDay:]
+	}
+	for _, mark := range []Mark{ReversedCredit, ReversedDebit, Credit, Debit} {
+		if rest, found := strings.CutPrefix(text, string(mark)); found {
+			head.mark, text = mark, rest
+			break
+		}
+	}
+	if text != "" && isCapital(text[0]) {
+		text = text[1:]
+	}
+	whole := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	if head.mark == "" || whole == 0 || whole == len(text) || text[whole] != ',' {
+		return head, false
+	}
+	decimals := len(text) - whole - 1 - len(strings.TrimLeft(text[whole+1:], "0123456789"))
+	head.amount, text = text[:whole+1+decimals], text[whole+1+decimals:]
+	if len(text) < kind || !isCapital(text[0]) {
+		return head, false
+	}
+	for _, b := range []byte(text[1:kind]) {
+		if !isCapital(b) && !isDigit(b) {
+			return head, false
+		}
+	}
+	head.references = text[kind:]
+	return head, true
+}
+
+func isCapital(b byte) bool { return b >= 'A' && b <= 'Z' }
 
 func parseEntry(f field) (Entry, error) {
-	parts := entryField.FindStringSubmatch(f.lines[0])
-	if parts == nil {
+	head, ok := cutEntry(f.lines[0])
+	if !ok {
 		return Entry{}, refuse(f.line, "entry %s is not value date, mark, amount, type and references, like 2611211121CN1234,56S051NONREF//KB1; %s", quote(f.lines[0]), again)
 	}
-	e := Entry{Mark: Mark(parts[3]), Line: f.line}
+	e := Entry{Mark: head.mark, Line: f.line}
 	var err error
-	if e.ValueDate, err = parseDate(f.line, parts[1]); err != nil {
+	if e.ValueDate, err = parseDate(f.line, head.valueDate); err != nil {
 		return e, err
 	}
 	var known bool
-	if e.BookedOn, known = bookingDate(e.ValueDate, strings.TrimSpace(parts[2])); !known {
-		return e, refuse(f.line, "%s is no day of the calendar (MMDD); %s", quote(parts[2]), again)
+	if e.BookedOn, known = bookingDate(e.ValueDate, strings.TrimSpace(head.bookingDate)); !known {
+		return e, refuse(f.line, "%s is no day of the calendar (MMDD); %s", quote(head.bookingDate), again)
 	}
-	if e.AmountGrosz, err = parseAmount(f.line, parts[4]); err != nil {
+	if e.AmountGrosz, err = parseAmount(f.line, head.amount); err != nil {
 		return e, err
 	}
 	e.AmountGrosz *= e.Mark.sign()
-	customer, bank, _ := strings.Cut(parts[6], "//")
+	customer, bank, _ := strings.Cut(head.references, "//")
 	e.CustomerReference, e.BankReference = strings.TrimSpace(customer), strings.TrimSpace(bank)
 	if max(len(e.CustomerReference), len(e.BankReference)) > referenceMax {
 		return e, refuse(f.line, "a reference of the entry is longer than %d bytes; %s", referenceMax, again)
@@ -125,7 +172,7 @@ func parseISODate(line int, text string) (Date, error) {
 // bookingDate finds the year of MMDD: the one that brings it next to the value date, for they may stand on two sides of New Year.
 // Empty means the value date. It answers false where there is no such day.
 func bookingDate(value Date, mmdd string) (Date, bool) {
-	if mmdd == "" {
+	if mmdd == "" || len(value) == len(time.DateOnly) && mmdd == string(value[5:7]+value[8:]) {
 		return value, true
 	}
 	valueDay, err := time.Parse(time.DateOnly, string(value))

@@ -3,7 +3,6 @@ package bank
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"hash"
 	"strconv"
 	"strings"
 	"unicode"
@@ -22,35 +21,37 @@ import (
 //
 // Transfers are booked under their keys: whoever changes what goes in has every overlapping export booked twice.
 func setKeys(s *Statement) {
-	seen := map[[sha256.Size]byte]int{}
+	seen := make(map[[sha256.Size]byte]int, len(s.Entries))
+	var facts []byte
 	for i := range s.Entries {
 		entry := &s.Entries[i]
-		facts := sha256.New()
-		writeParts(facts, s.Account, s.Currency, string(entry.ValueDate), string(entry.Mark), strconv.FormatInt(entry.AmountGrosz, 10))
+		facts = appendParts(facts[:0], s.Account, s.Currency, string(entry.ValueDate), string(entry.Mark), strconv.FormatInt(entry.AmountGrosz, 10))
 		if identifies(entry.BankReference) {
-			writeParts(facts, "reference", entry.BankReference)
+			facts = appendParts(facts, "reference", entry.BankReference)
 		} else {
-			writeParts(facts, "details", string(entry.BookedOn), lettersAndDigits(entry.Title), entry.PayerAccount)
+			facts = appendParts(facts, "details", string(entry.BookedOn), lettersAndDigits(entry.Title), entry.PayerAccount)
 		}
-		what := [sha256.Size]byte(facts.Sum(nil))
+		what := sha256.Sum256(facts)
 		seen[what]++
-		writeParts(facts, "occurrence", strconv.Itoa(seen[what]))
-		entry.Key = hex.EncodeToString(facts.Sum(nil)[:16])
+		facts = appendParts(facts, "occurrence", strconv.Itoa(seen[what]))
+		key := sha256.Sum256(facts)
+		entry.Key = hex.EncodeToString(key[:16])
 	}
 }
 
 // identifies says whether a reference is one: some banks write NONREF, NOTPROVIDED or zeros where they have none.
 func identifies(reference string) bool {
-	return strings.Trim(lettersAndDigits(reference), "0") != "" &&
-		!strings.EqualFold(reference, "NONREF") && !strings.EqualFold(reference, "NOTPROVIDED")
+	telling := func(r rune) bool { return r != '0' && (unicode.IsLetter(r) || unicode.IsDigit(r)) }
+	return strings.ContainsFunc(reference, telling) && !strings.EqualFold(reference, "NONREF") && !strings.EqualFold(reference, "NOTPROVIDED")
 }
 
-// writeParts writes each part behind its length, so that no letter can move from one part to the next unnoticed.
-func writeParts(h hash.Hash, parts ...string) {
+// appendParts appends each part behind its length, so that no letter can move from one part to the next unnoticed.
+func appendParts(facts []byte, parts ...string) []byte {
 	for _, part := range parts {
-		h.Write(strconv.AppendInt(nil, int64(len(part)), 10))
-		h.Write([]byte(":" + part))
+		facts = append(strconv.AppendInt(facts, int64(len(part)), 10), ':')
+		facts = append(facts, part...)
 	}
+	return facts
 }
 
 // lettersAndDigits leaves out everything in which two exports of the same text could differ: blanks, lines, separators, case and

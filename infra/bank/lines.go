@@ -71,8 +71,18 @@ func (f field) joined() string {
 	return strings.Join(f.lines, "")
 }
 
-// raw is the field as it stands in the file.
-func (f field) raw() string { return ":" + f.tag + ":" + strings.Join(f.lines, "\n") }
+// writeRaw writes the field as it stands in the file.
+func (f field) writeRaw(w *strings.Builder) {
+	w.WriteByte(':')
+	w.WriteString(f.tag)
+	w.WriteByte(':')
+	for i, line := range f.lines {
+		if i > 0 {
+			w.WriteByte('\n')
+		}
+		w.WriteString(line)
+	}
+}
 
 // endOfMessage is the tag of the line with a hyphen that closes a message.
 const endOfMessage = "-"
@@ -95,7 +105,7 @@ func (r *fieldReader) next() (field, bool, error) {
 		bare := strings.TrimSpace(l.text)
 		switch {
 		case tagged:
-			return r.collect(field{tag: tag, lines: []string{text}, line: l.number})
+			return r.collect(field{tag: tag, lines: append(make([]string, 0, 4), text), line: l.number})
 		case endsMessage(l.text):
 			return field{tag: endOfMessage, line: l.number}, true, nil
 		case bare == "":

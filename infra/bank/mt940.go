@@ -184,12 +184,13 @@ func (p *parser) entry() (Entry, error) {
 		return Entry{}, err
 	}
 	var text, raw strings.Builder
-	raw.WriteString(head.raw())
+	head.writeRaw(&raw)
 	last := head.line
 	for p.sees("86") && raw.Len() <= EntrySizeMax {
 		last = p.here()
 		text.WriteString(p.field.joined())
-		raw.WriteString("\n" + p.field.raw())
+		raw.WriteByte('\n')
+		p.field.writeRaw(&raw)
 		p.advance()
 	}
 	if raw.Len() > EntrySizeMax {

@@ -54,6 +54,9 @@ func TestFilesDiffer(t *testing.T) {
 	}
 	for name, variant := range map[string]string{
 		"CRLF":            strings.ReplaceAll(text, "\n", "\r\n"),
+		"CR":              strings.ReplaceAll(text, "\n", "\r"),
+		"CR twice":        strings.ReplaceAll(text, "\n", "\r\r\n"),
+		"end mark":        text + "\x1a",
 		"byte order mark": "\ufeff" + text,
 		"ASCII 1":         "\x01" + text + "\x03",
 		"no end":          strings.TrimSuffix(text, "-\n"),

@@ -1,6 +1,7 @@
 package foundation
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -50,5 +51,37 @@ func TestOnlyIncomingMoneyIsBooked(t *testing.T) {
 		if i >= len(left) || !strings.Contains(left[i].Why, want) {
 			t.Fatalf("left out: %+v, want %q at %d", left, want, i)
 		}
+	}
+}
+
+func TestARehearsalWritesNothing(t *testing.T) {
+	server, err := node.Start(t.Context(), node.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Stop()
+	log, err := eventstore.Open(eventstore.Options{URL: server.ConnectionString(), Keys: logtest.Keys{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	statements, err := bank.Parse(strings.NewReader(mixedStatement))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rehearsal := Rehearse(log)
+	by := domain.Cause{Command: "import", Actor: "system:test"}
+	for range 2 {
+		if bookings, err := BookStatement(t.Context(), rehearsal, by, statements[0]); err != nil || len(bookings) != 1 {
+			t.Fatalf("rehearsed %+v: %v", bookings, err)
+		}
+	}
+	changed := statements[0]
+	changed.Entries = changed.Entries[:1]
+	if _, err := BookStatement(t.Context(), rehearsal, by, changed); !errors.Is(err, domain.Refusal{Code: domain.ImportConflict}) {
+		t.Errorf("another statement under the same number: %v", err)
+	}
+	for record, err := range log.History(t.Context(), 0) {
+		t.Fatalf("the log has %+v, %v", record, err)
 	}
 }
