@@ -14,7 +14,9 @@ func TestSkipAndRetry(t *testing.T) {
 	skip := func(task string) SkipTask { return SkipTask{Order: "o-1", Task: task, Reason: "delivered by hand"} }
 	retry := func(task string) RetryTask { return RetryTask{Order: "o-1", Task: task, At: noon} }
 	skipped := func(task string) TaskSkipped { return TaskSkipped(skip(task)) }
-	requested := func(task string) TaskRetryRequested { return TaskRetryRequested{Order: "o-1", Task: task, NextAt: noon} }
+	requested := func(task string) TaskRetryRequested {
+		return TaskRetryRequested{Order: "o-1", Task: task, NextAt: noon}
+	}
 	failed := TaskFailed{Order: "o-1", Task: "activation-1", Failure: Failure{Attempt: 3, Reason: "550", NextAt: noon.Add(time.Hour)}}
 	past := []Event{submitted(t), confirmed, full, markedPaid, noted}
 

@@ -8,6 +8,9 @@ import (
 // CustomerID is a registered company; opaque, never a name.
 type CustomerID string
 
+// CustomerIDOf is the customer that has this code in the vendor's books.
+func CustomerIDOf(code string) CustomerID { return CustomerID(NameID("customer", code)) }
+
 // Language of a customer's pages and letters.
 type Language string
 

@@ -11,6 +11,9 @@ import (
 // LicenceID is one owned copy of a program.
 type LicenceID string
 
+// LicenceIDOf is the copy that has this code in the vendor's books.
+func LicenceIDOf(code string) LicenceID { return LicenceID(NameID("licence", code)) }
+
 // Stations that a multi-station licence may have; a single-station licence has one.
 const (
 	StationsMin = 2

@@ -1,20 +1,263 @@
 package handlers
 
 import (
-	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
 
+	"netrom.pl/portal/domain"
 	"netrom.pl/portal/projections"
 )
 
-type customersView struct {
-	Customers []projections.CustomerRow
+// rowsPerPage is how many rows the vendor's people see at once; such lists are not counted, only walked through.
+const rowsPerPage = 50
+
+// listed is the part of a list that a page shows.
+type listed[R any] struct {
+	Rows []R
+	Text string // what was looked for
+	Page int    // from 1
+	Path string
+	More bool
 }
 
-// showCustomers lists every registered company for the operator.
-func (s *Server) showCustomers(c *call) (reply, error) {
-	rows, err := s.Tables.Customers(c.Context())
-	if err != nil {
-		return reply{}, fmt.Errorf("read customers: %w", err)
+// PagePath leads to another page of the same list.
+func (f listed[R]) PagePath(step int) string {
+	return f.Path + "?" + url.Values{"q": {f.Text}, "page": {strconv.Itoa(f.Page + step)}}.Encode()
+}
+
+// findPage answers the part of a list that a request asks for.
+func findPage[R any](c *call, search func(projections.Search) ([]R, error)) (listed[R], error) {
+	query := c.URL.Query()
+	f := listed[R]{Text: strings.TrimSpace(query.Get("q")), Page: 1, Path: c.URL.Path}
+	if !isSearch(f.Text) {
+		return f, invalidInput("q", searchLimit)
 	}
-	return reply{page: "customers", view: customersView{Customers: rows}}, nil
+	if text := query.Get("page"); text != "" {
+		number, err := strconv.Atoi(text)
+		if err != nil || number < 1 || number > listPagesMax {
+			return f, invalidInput("page", "1–"+strconv.Itoa(listPagesMax))
+		}
+		f.Page = number
+	}
+	rows, err := search(projections.Search{Text: f.Text, Skip: (f.Page - 1) * rowsPerPage, Limit: rowsPerPage + 1})
+	if f.More = len(rows) > rowsPerPage; f.More {
+		rows = rows[:rowsPerPage]
+	}
+	f.Rows = rows
+	return f, err
+}
+
+// showCustomers searches the registered companies for the operator.
+func (s *Server) showCustomers(c *call) (reply, error) {
+	view, err := findPage(c, func(search projections.Search) ([]projections.CustomerRow, error) {
+		return s.Tables.FindCustomers(c.Context(), search)
+	})
+	return reply{page: "customers", view: view, notice: c.notice()}, err
+}
+
+// registerView is the form of a new customer, as far as it has been filled in.
+type registerView struct {
+	Form url.Values
+}
+
+func (s *Server) showRegister(c *call) (reply, error) {
+	return reply{page: "register", view: registerView{Form: url.Values{"language": {string(domain.Polish)}}}}, nil
+}
+
+// registerCustomer makes a company a customer. The vendor's own code is its identity, so pressing twice changes nothing.
+func (s *Server) registerCustomer(c *call) (reply, error) {
+	form, err := c.form()
+	if err != nil {
+		return reply{}, err
+	}
+	id, position, err := s.register(c, form)
+	if refusal, no := domain.IsRefusal(err); no {
+		return reply{page: "register", view: registerView{Form: form}, refusal: &refusal}, nil
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{location: "/customers/" + string(id) + "?done=registered", position: position}, nil
+}
+
+func (s *Server) register(c *call, form url.Values) (domain.CustomerID, domain.Position, error) {
+	code := strings.TrimSpace(form.Get("code"))
+	if code == "" || len(code) > domain.IdentityMax {
+		return "", 0, invalidInput("code", strconv.Itoa(domain.IdentityMax))
+	}
+	nip, err := domain.ParseNIP(form.Get("nip"))
+	if err != nil {
+		return "", 0, invalidInput("nip", "10")
+	}
+	command := domain.RegisterCustomer{Customer: domain.CustomerIDOf(code), Name: strings.TrimSpace(form.Get("name")), NIP: nip,
+		Email: strings.TrimSpace(form.Get("email")), Language: domain.Language(form.Get("language")), Distributor: form.Get("distributor") == "yes"}
+	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "register"), command)
+	return command.Customer, outcome.Position, err
+}
+
+// customerView is everything that an operator sees of one customer.
+type customerView struct {
+	projections.CustomerRow
+	Logins       []customerLogin
+	Distributors []projections.CustomerRow
+	Programs     []domain.Program
+	Licences     []projections.LicenceRow
+	Orders       []orderView
+	More         bool // licences or orders than are shown
+	Form         url.Values
+}
+
+// showCustomer is one customer with its logins, licences and orders.
+func (s *Server) showCustomer(c *call) (reply, error) {
+	id, err := c.name("customer")
+	if err != nil {
+		return reply{}, err
+	}
+	return s.customerPage(c, domain.CustomerID(id))
+}
+
+func (s *Server) customerPage(c *call, id domain.CustomerID) (reply, error) {
+	row, ok, err := s.Tables.Customer(c.Context(), id)
+	if err != nil {
+		return reply{}, err
+	}
+	if !ok {
+		return reply{}, c.missing()
+	}
+	view := customerView{CustomerRow: row, Form: c.PostForm}
+	known, err := domain.Load[domain.Customer](c.Context(), s.Log, domain.CustomerStream(id))
+	if err != nil {
+		return reply{}, err
+	}
+	if view.Logins, err = s.loginsOf(c, known.State); err != nil {
+		return reply{}, err
+	}
+	if view.Distributors, err = s.Tables.Distributors(c.Context()); err != nil {
+		return reply{}, err
+	}
+	if view.Programs, err = s.Tables.Catalogue(c.Context()); err != nil {
+		return reply{}, err
+	}
+	own := projections.Search{Text: string(id), Limit: rowsPerPage + 1}
+	if view.Licences, err = s.Tables.FindLicences(c.Context(), own); err != nil {
+		return reply{}, err
+	}
+	orders, err := s.Tables.FindOrders(c.Context(), own)
+	if err != nil {
+		return reply{}, err
+	}
+	view.More = len(view.Licences) > rowsPerPage || len(orders) > rowsPerPage
+	for _, order := range orders {
+		view.Orders = append(view.Orders, orderViewOf(order))
+	}
+	return reply{page: "customer", subject: row.Name, view: view, notice: c.notice()}, nil
+}
+
+// notices are the good news that a page can be asked to say after something was done.
+var notices = map[string]string{
+	"registered": "done.registered", "login-made": "done.login-made", "link-granted": "done.link-granted", "locked": "done.locked",
+	"unlocked": "done.unlocked", "distributor": "done.distributor", "granted": "done.granted", "listed": "done.listed",
+	"released": "done.released", "priced": "done.priced", "withdrawn": "done.withdrawn", "imported": "done.imported",
+	"retried": "done.retried", "skipped": "done.skipped",
+}
+
+// notice is what the page before this one has done.
+func (c *call) notice() string {
+	if id, ok := notices[c.URL.Query().Get("done")]; ok {
+		return c.say(id)
+	}
+	return ""
+}
+
+// customerAfter goes on with the customer's page: with good news, or with the reason why nothing was done.
+func (s *Server) customerAfter(c *call, id domain.CustomerID, done string, position domain.Position, err error) (reply, error) {
+	if refusal, no := domain.IsRefusal(err); no {
+		answer, err := s.customerPage(c, id)
+		answer.refusal = &refusal
+		return answer, err
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{location: "/customers/" + string(id) + "?done=" + done, position: position}, nil
+}
+
+// customerInPath is the customer that a path names, as the log knows it.
+func (s *Server) customerInPath(c *call) (domain.Customer, error) {
+	id, err := c.name("customer")
+	if err != nil {
+		return domain.Customer{}, err
+	}
+	known, err := domain.Load[domain.Customer](c.Context(), s.Log, domain.CustomerStream(domain.CustomerID(id)))
+	if err == nil && known.State.ID == "" {
+		err = domain.Refusal{Code: domain.NotFound}
+	}
+	return known.State, err
+}
+
+func (s *Server) customerForm(c *call) (domain.Customer, url.Values, error) {
+	customer, err := s.customerInPath(c)
+	if err != nil {
+		return customer, nil, err
+	}
+	form, err := c.form()
+	return customer, form, err
+}
+
+// setDistributor puts a customer under a distributor, or lets it order for itself again. Source: R8.
+func (s *Server) setDistributor(c *call) (reply, error) {
+	customer, form, err := s.customerForm(c)
+	if err != nil {
+		return reply{}, err
+	}
+	var outcome domain.Outcome
+	if wanted := form.Get("distributor"); wanted == "" {
+		outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "distributor"), domain.RemoveDistributor{Customer: customer.ID})
+	} else if !isName(wanted) {
+		err = domain.Refusal{Code: domain.NotADistributor}
+	} else {
+		var distributor domain.Loaded[domain.Customer]
+		distributor, err = domain.Load[domain.Customer](c.Context(), s.Log, domain.CustomerStream(domain.CustomerID(wanted)))
+		if err == nil && distributor.State.ID == "" {
+			err = domain.Refusal{Code: domain.NotADistributor}
+		}
+		if err == nil {
+			outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "distributor"),
+				domain.AssignDistributor{Customer: customer.ID, Distributor: distributor.State})
+		}
+	}
+	return s.customerAfter(c, customer.ID, "distributor", outcome.Position, err)
+}
+
+// grantLicence records a copy that the customer owns and has paid for outside the portal.
+func (s *Server) grantLicence(c *call) (reply, error) {
+	customer, form, err := s.customerForm(c)
+	if err != nil {
+		return reply{}, err
+	}
+	position, err := s.grant(c, customer.ID, form)
+	return s.customerAfter(c, customer.ID, "granted", position, err)
+}
+
+func (s *Server) grant(c *call, customer domain.CustomerID, form url.Values) (domain.Position, error) {
+	code := strings.TrimSpace(form.Get("code"))
+	if code == "" || len(code) > domain.IdentityMax {
+		return 0, invalidInput("code", strconv.Itoa(domain.IdentityMax))
+	}
+	if !isName(form.Get("program")) {
+		return 0, domain.Refusal{Code: domain.ProgramNotListed}
+	}
+	program, err := domain.Load[domain.Program](c.Context(), s.Log, domain.ProgramStream(domain.ProgramID(form.Get("program"))))
+	if err != nil {
+		return 0, err
+	}
+	stations, err := strconv.Atoi(form.Get("stations"))
+	if err != nil {
+		stations = 0 // which no edition allows
+	}
+	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "grant"), domain.GrantLicence{Licence: domain.LicenceIDOf(code), Customer: customer,
+		Program: program.State, Edition: domain.Edition(form.Get("edition")), Version: domain.Version(form.Get("version")), Stations: stations,
+		Activated: form.Get("activated") == "yes"})
+	return outcome.Position, err
 }

@@ -55,6 +55,7 @@ func wordsOnPages(w *words) template.FuncMap {
 		"edition": func(e domain.Edition) (string, error) { return w.text("edition." + string(e)) },
 		"day":     w.day,
 		"moment":  w.moment,
+		"age":     w.age,
 		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"number":  func(index int) int { return index + 1 },
 		"figure":  w.figure,
@@ -133,6 +134,17 @@ func (w *words) day(day domain.Day) string {
 func (w *words) moment(at time.Time) string {
 	at = at.In(poland)
 	return w.day(domain.Day(at.Format(time.DateOnly))) + " " + at.Format("15:04")
+}
+
+// age as people say it: whole minutes, hours or days.
+func (w *words) age(age time.Duration) (string, error) {
+	switch {
+	case age < time.Hour:
+		return w.text("age.minutes", "count", int(age/time.Minute))
+	case age < 48*time.Hour:
+		return w.text("age.hours", "count", int(age/time.Hour))
+	}
+	return w.text("age.days", "count", int(age/(24*time.Hour)))
 }
 
 // assets are the files that pages refer to, with a tag that changes with their contents.

@@ -67,7 +67,13 @@ func TestPagesAreWellFormed(t *testing.T) {
 	}
 	look(w.browser("accounting-1"), "/transfers")
 	look(w.browser("auditor-1"), "/tasks")
-	look(w.browser("operator-1"), "/customers")
+	operator := w.browser("operator-1")
+	operator.post("/customers/jagna/logins", "user", "jagna")
+	for _, path := range []string{"/customers", "/customers/new", "/customers/import", "/customers/jagna", "/licences", "/sales", "/sales/" + order.ID,
+		"/catalogue", "/catalogue/magazyn", "/tasks"} {
+		look(operator, path)
+	}
+	look(w.browser("accounting-1"), "/sales/"+order.ID)
 	if seen < 40 {
 		t.Errorf("the hostile name was shown %d times: the pages are too empty for this test", seen)
 	}

@@ -56,6 +56,8 @@ const (
 	emailsDiffer       = "emails-differ"
 	nothingTicked      = "nothing-ticked"
 	submissionMissing  = "submission-missing"
+	userNameUnsuitable = "user-name-unsuitable"
+	userNameTaken      = "user-name-taken"
 	contended          = "contended" // others kept changing the same thing
 	broken             = "broken"    // something does not work; never a refusal of the domain
 )
@@ -82,6 +84,7 @@ var statuses = map[string]int{
 	linkUsed:                  http.StatusUnprocessableEntity,
 	emailsDiffer:              http.StatusUnprocessableEntity,
 	nothingTicked:             http.StatusUnprocessableEntity,
+	userNameUnsuitable:        http.StatusUnprocessableEntity,
 }
 
 func statusOf(refusal domain.Refusal) int {

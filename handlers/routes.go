@@ -108,6 +108,9 @@ var (
 	viewsOfTransfers   = []string{"payments", "orders"}
 	viewsOfTasks       = []string{"tasks"}
 	viewsOfCustomers   = []string{"customers"}
+	viewsOfCustomer    = []string{"customers", "entitlements", "orders", "programs"}
+	viewsOfLicences    = []string{"entitlements", "customers", "orders"}
+	viewsOfCatalogue   = []string{"programs"}
 )
 
 const (
@@ -145,8 +148,31 @@ func routes() []route {
 
 		// the vendor's people
 		{get, "/transfers", page, accounting, viewsOfTransfers, (*Server).showTransfers},
+		{get, "/sales", page, accounting | operators, viewsOfOrders, (*Server).showSales},
+		{get, "/sales/{order}", page, accounting | operators, viewsOfOrders, (*Server).showSale},
 		{get, "/tasks", page, auditors | operators, viewsOfTasks, (*Server).showTasks},
+		{post, "/tasks/{stream}/{task}/retry", page, operators, viewsOfTasks, (*Server).retryTask},
+		{post, "/tasks/{stream}/{task}/skip", page, operators, viewsOfTasks, (*Server).skipTask},
 		{get, "/customers", page, operators, viewsOfCustomers, (*Server).showCustomers},
+		{get, "/customers/new", page, operators, nil, (*Server).showRegister},
+		{post, "/customers/new", page, operators, nil, (*Server).registerCustomer},
+		{get, "/customers/import", page, operators, nil, (*Server).showImport},
+		{post, "/customers/import", page, operators, nil, (*Server).previewImport},
+		{post, "/customers/import/confirm", page, operators, nil, (*Server).confirmImport},
+		{get, "/customers/{customer}", page, operators, viewsOfCustomer, (*Server).showCustomer},
+		{post, "/customers/{customer}/distributor", page, operators, viewsOfCustomer, (*Server).setDistributor},
+		{post, "/customers/{customer}/licences", page, operators, viewsOfCustomer, (*Server).grantLicence},
+		{post, "/customers/{customer}/logins", page, operators, viewsOfCustomer, (*Server).makeLogin},
+		{post, "/customers/{customer}/logins/{account}/link", page, operators, viewsOfCustomer, (*Server).sendLogin},
+		{post, "/customers/{customer}/logins/{account}/lock", page, operators, viewsOfCustomer, (*Server).lockLogin},
+		{post, "/customers/{customer}/logins/{account}/unlock", page, operators, viewsOfCustomer, (*Server).unlockLogin},
+		{get, "/licences", page, operators, viewsOfLicences, (*Server).showLicences},
+		{get, "/catalogue", page, operators, viewsOfCatalogue, (*Server).showCatalogue},
+		{post, "/catalogue", page, operators, viewsOfCatalogue, (*Server).listProgram},
+		{get, "/catalogue/{program}", page, operators, nil, (*Server).showProgram},
+		{post, "/catalogue/{program}/versions", page, operators, nil, (*Server).releaseVersion},
+		{post, "/catalogue/{program}/prices", page, operators, nil, (*Server).setPrice},
+		{post, "/catalogue/{program}/prices/withdraw", page, operators, nil, (*Server).withdrawPrice},
 
 		// letters of a demonstration
 		{get, "/mailbox", page, everyone, nil, (*Server).showMailbox},

@@ -19,15 +19,18 @@ type Options struct {
 	Tables   *projections.Tables
 	Settle   func(ctx context.Context, at domain.Position, views ...string) error // projections.Settle on the portal's database
 	Accounts Accounts
+	Logins   Logins
 	Sessions Sessions
 	Mailbox  Mailbox                     // nil: there is no page with letters
 	Ready    func(context.Context) error // nil error: log and database answer
 	Vendor   Vendor
-	Demo     []DemoLogin // shown on the login page; empty outside a demonstration
-	HTTPS    bool        // people reach the portal by https: cookies are bound to it
-	Now      func() time.Time
-	NewID    func() string
-	Logger   *slog.Logger
+	// PoisonQueue is the stream of the events that the process manager could not digest.
+	PoisonQueue string
+	Demo        []DemoLogin // shown on the login page; empty outside a demonstration
+	HTTPS       bool        // people reach the portal by https: cookies are bound to it
+	Now         func() time.Time
+	NewID       func() string
+	Logger      *slog.Logger
 }
 
 // DemoLogin is a login that everybody may know.

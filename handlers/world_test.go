@@ -80,9 +80,9 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 		})
 	}
 	t.Cleanup(func() { stop(); running.Wait() })
-	w.people = &people{sessions: map[string]Account{}}
+	w.people = &people{sessions: map[string]Account{}, logins: map[string]Login{}, owners: map[string]domain.CustomerID{}}
 	o := Options{
-		Log: w.log, Tables: tables, Accounts: w.people, Sessions: w.people,
+		Log: w.log, Tables: tables, Accounts: w.people, Sessions: w.people, Logins: w.people, PoisonQueue: "poison-test",
 		Settle: func(ctx context.Context, at domain.Position, views ...string) error {
 			return projections.Settle(ctx, w.views, at, views...)
 		},
@@ -256,7 +256,54 @@ func (k *keys) Find(_ context.Context, subject, purpose string) ([]byte, bool, e
 type people struct {
 	mu       sync.Mutex
 	sessions map[string]Account
+	logins   map[string]Login // by account; of customers
+	owners   map[string]domain.CustomerID
 	trouble  error // of the database
+}
+
+func (p *people) LoginsOf(_ context.Context, customer domain.CustomerID) ([]Login, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var logins []Login
+	for account, owner := range p.owners {
+		if owner == customer {
+			logins = append(logins, p.logins[account])
+		}
+	}
+	return logins, nil
+}
+
+func (p *people) FindLogin(_ context.Context, user string) (domain.CustomerID, bool, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if strings.ContainsAny(user, " ") {
+		return "", false, ErrUserName
+	}
+	owner, ok := p.owners["user-"+user]
+	return owner, ok, nil
+}
+
+func (p *people) MakeLogin(ctx context.Context, customer domain.CustomerID, user string, _ domain.Language) (string, error) {
+	owner, taken, err := p.FindLogin(ctx, user)
+	if err != nil {
+		return "", err
+	}
+	if taken && owner != customer {
+		return "", ErrUserNameTaken
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.owners["user-"+user], p.logins["user-"+user] = customer, Login{Account: "user-" + user, User: user}
+	return "user-" + user, nil
+}
+
+func (p *people) SetLocked(_ context.Context, account string, locked bool) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	login := p.logins[account]
+	login.Locked = locked
+	p.logins[account] = login
+	return nil
 }
 
 func accountOf(user string) (Account, bool) {

@@ -162,22 +162,18 @@ func (i *importer) load(ctx context.Context, file importFile) error {
 	return nil
 }
 
-func customerID(code string) domain.CustomerID {
-	return domain.CustomerID(domain.NameID("customer", code))
-}
-
 func (i *importer) customer(ctx context.Context, c importCustomer) error {
 	nip, err := domain.ParseNIP(c.NIP)
 	if err != nil {
 		return fmt.Errorf("import customer %s: %w", c.Code, err)
 	}
-	id := customerID(c.Code)
+	id := domain.CustomerIDOf(c.Code)
 	register := domain.RegisterCustomer{Customer: id, Name: c.Name, NIP: nip, Email: c.Email, Language: c.Language, Distributor: c.Distributor}
 	if err := importCommand(ctx, i, register, "customer", c.Code); err != nil {
 		return err
 	}
 	if c.DistributorCode != "" {
-		distributor, err := domain.Load[domain.Customer](ctx, i.log, domain.CustomerStream(customerID(c.DistributorCode)))
+		distributor, err := domain.Load[domain.Customer](ctx, i.log, domain.CustomerStream(domain.CustomerIDOf(c.DistributorCode)))
 		if err != nil {
 			return err
 		}
@@ -191,7 +187,7 @@ func (i *importer) customer(ctx context.Context, c importCustomer) error {
 		if err != nil {
 			return err
 		}
-		grant := domain.GrantLicence{Licence: domain.LicenceID(domain.NameID("licence", owned.Code)), Customer: id, Program: program.State,
+		grant := domain.GrantLicence{Licence: domain.LicenceIDOf(owned.Code), Customer: id, Program: program.State,
 			Edition: owned.Edition, Version: owned.Version, Stations: owned.Stations, Activated: owned.Activated}
 		if err := importCommand(ctx, i, grant, "licence", owned.Code); err != nil {
 			return err

@@ -61,6 +61,52 @@ func (p people) Session(ctx context.Context, token string) (handlers.Account, er
 	return accountOf(session.Account), err
 }
 
+// LoginsOf is [handlers.Logins].
+func (p people) LoginsOf(ctx context.Context, customer domain.CustomerID) ([]handlers.Login, error) {
+	accounts, err := p.Vault.AccountsOf(ctx, string(customer))
+	var logins []handlers.Login
+	for _, account := range accounts {
+		logins = append(logins, handlers.Login{Account: account.ID, User: account.UserName, Locked: account.Locked})
+	}
+	return logins, err
+}
+
+// FindLogin is [handlers.Logins]. The vendor's own people are nobody's customers.
+func (p people) FindLogin(ctx context.Context, user string) (domain.CustomerID, bool, error) {
+	if _, err := vault.UserName(user); err != nil {
+		return "", false, handlers.ErrUserName
+	}
+	account, err := p.Vault.FindAccount(ctx, user)
+	if errors.Is(err, vault.ErrNoAccount) {
+		return "", false, nil
+	}
+	return domain.CustomerID(account.CustomerID), err == nil, err
+}
+
+// MakeLogin is [handlers.Logins]. A customer's account that has the user name already is answered as it is.
+func (p people) MakeLogin(ctx context.Context, customer domain.CustomerID, user string, language domain.Language) (string, error) {
+	owner, taken, err := p.FindLogin(ctx, user)
+	switch {
+	case err != nil:
+		return "", err
+	case taken && owner != customer:
+		return "", handlers.ErrUserNameTaken
+	case taken:
+		account, err := p.Vault.FindAccount(ctx, user)
+		return account.ID, err
+	}
+	name, err := vault.UserName(user)
+	if err != nil {
+		return "", handlers.ErrUserName
+	}
+	account, err := p.Vault.CreateAccount(ctx, vault.Account{ID: "user-" + domain.NameID("account", string(customer), name), UserName: name,
+		Role: vault.CustomerRole, CustomerID: string(customer), Language: string(language)})
+	if errors.Is(err, vault.ErrUserNameTaken) {
+		return "", handlers.ErrUserNameTaken // in this very moment
+	}
+	return account.ID, err
+}
+
 func accountOf(a vault.Account) handlers.Account {
 	return handlers.Account{ID: a.ID, Role: handlers.Role(a.Role), Customer: domain.CustomerID(a.CustomerID), Language: domain.Language(a.Language)}
 }

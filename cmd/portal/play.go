@@ -115,11 +115,11 @@ func (p *play) grant(ctx context.Context) (string, error) {
 			return "", err
 		}
 		id := domain.LicenceID(uuid.NewString())
-		grant := domain.GrantLicence{Licence: id, Customer: customerID(one.code), Program: program.State, Edition: domain.SingleStation, Version: one.version, Stations: 1, Activated: true}
+		grant := domain.GrantLicence{Licence: id, Customer: domain.CustomerIDOf(one.code), Program: program.State, Edition: domain.SingleStation, Version: one.version, Stations: 1, Activated: true}
 		if err := importCommand(ctx, p.importer, grant, "grant", string(id)); err != nil {
 			return "", err
 		}
-		p.granted[customerID(one.code)] = id
+		p.granted[domain.CustomerIDOf(one.code)] = id
 	}
 	return fmt.Sprintf("%d licences", len(p.granted)), nil
 }
@@ -134,7 +134,7 @@ func (p *play) getLogins(ctx context.Context) (string, error) {
 		err := (*one.into).logIn(ctx, one.user, demoPassword(one.user))
 		var refused problem
 		if errors.As(err, &refused) && refused.Status == http.StatusUnauthorized {
-			if err = p.setPassword(ctx, one.user, customerID(one.code)); err == nil {
+			if err = p.setPassword(ctx, one.user, domain.CustomerIDOf(one.code)); err == nil {
 				err = (*one.into).logIn(ctx, one.user, demoPassword(one.user))
 			}
 			found = append(found, one.user+" by letter")

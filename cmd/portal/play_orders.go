@@ -11,6 +11,8 @@ import (
 	"github.com/google/uuid"
 
 	"netrom.pl/portal/infra/mail"
+
+	"netrom.pl/portal/domain"
 )
 
 func (p *play) look(ctx context.Context) (string, error) {
@@ -38,7 +40,7 @@ func (p *play) multiStationTooEarly(ctx context.Context) (string, error) {
 		return "", err
 	}
 	i := slices.IndexFunc(updates, func(o offer) bool {
-		return o.ToMultiStation && !o.Possible && o.Licence == p.granted[customerID(customerCode)]
+		return o.ToMultiStation && !o.Possible && o.Licence == p.granted[domain.CustomerIDOf(customerCode)]
 	})
 	if i < 0 {
 		return "", errors.New("the multi-station update of the older version is not shown with its reason")
@@ -47,7 +49,7 @@ func (p *play) multiStationTooEarly(ctx context.Context) (string, error) {
 }
 
 func (p *play) clientRefused(ctx context.Context) (string, error) {
-	licence := p.granted[customerID(clientCode)]
+	licence := p.granted[domain.CustomerIDOf(clientCode)]
 	updates, err := p.client.updates(ctx)
 	if err != nil {
 		return "", err
@@ -69,7 +71,7 @@ func (p *play) distributorLooks(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for _, code := range []string{clientCode, otherClientCode} {
-		licence := p.granted[customerID(code)]
+		licence := p.granted[domain.CustomerIDOf(code)]
 		if !slices.ContainsFunc(programs, func(o ownedProgram) bool { return o.Licence == licence }) ||
 			!slices.ContainsFunc(updates, func(o offer) bool { return o.Licence == licence && o.Possible }) {
 			return "", fmt.Errorf("the licence of client %s is missing", code)
@@ -106,7 +108,7 @@ func (p *play) orderUpdates(ctx context.Context, buyer *shopper, more []string, 
 	}
 	ticked := more
 	for _, code := range codes {
-		i := slices.IndexFunc(updates, func(o offer) bool { return o.Licence == p.granted[customerID(code)] && o.Possible })
+		i := slices.IndexFunc(updates, func(o offer) bool { return o.Licence == p.granted[domain.CustomerIDOf(code)] && o.Possible })
 		if i < 0 {
 			return placedOrder{}, fmt.Errorf("no update is offered for the licence of %s", code)
 		}

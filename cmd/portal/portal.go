@@ -120,6 +120,7 @@ func (p *portal) hireProcessManager(s settings) error {
 	p.server = &http.Server{
 		Handler: handlers.New(handlers.Options{
 			Log: p.log, Tables: p.tables, Settle: p.settle, Accounts: people{p.base.Vault}, Sessions: people{p.base.Vault},
+			Logins: people{p.base.Vault}, PoisonQueue: poisonStream,
 			Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: demoLogins(s.demo),
 			HTTPS: isHTTPS(p.vendor.URL), Now: p.now, NewID: uuid.NewString, Logger: p.logger,
 		}),

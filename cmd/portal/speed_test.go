@@ -103,7 +103,7 @@ func prepareField(b *testing.B, p *portal) *field {
 		b.Fatal(err)
 	}
 	for i := range customers {
-		account, err := p.base.Vault.CreateAccount(b.Context(), vault.Account{UserName: fmt.Sprintf("user-%d", i), Role: vault.Role(handlers.CustomerRole), CustomerID: string(customerID(fmt.Sprintf("S-%d", i))), Language: "pl"})
+		account, err := p.base.Vault.CreateAccount(b.Context(), vault.Account{UserName: fmt.Sprintf("user-%d", i), Role: vault.Role(handlers.CustomerRole), CustomerID: string(domain.CustomerIDOf(fmt.Sprintf("S-%d", i))), Language: "pl"})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -317,7 +317,7 @@ const posts = 64
 
 func (p *pair) oneSubmission(t *testing.T, s *shopper) {
 	p.fill(s, 3)
-	buyer := customerID(customerCode)
+	buyer := domain.CustomerIDOf(customerCode)
 	before := p.ordersOf(t, buyer)
 	key := uuid.NewString()
 	answers, failed := make([]placedOrder, posts), make([]error, posts)
@@ -333,7 +333,7 @@ func (p *pair) oneSubmission(t *testing.T, s *shopper) {
 }
 
 func (p *pair) twoWindows(t *testing.T, s *shopper) {
-	buyer := customerID(distributorCode)
+	buyer := domain.CustomerIDOf(distributorCode)
 	before := p.ordersOf(t, buyer)
 	for round := 1; round <= 4; round++ {
 		p.fill(s, 2)

@@ -141,6 +141,16 @@ func (v *Vault) FindAccount(ctx context.Context, userName string) (Account, erro
 	return v.account(ctx, `select `+accountColumns+` from vault.accounts a where a.user_name = $1`, name)
 }
 
+// AccountsOf returns the accounts of a customer by user name.
+func (v *Vault) AccountsOf(ctx context.Context, customerID string) ([]Account, error) {
+	accounts := []Account{}
+	err := v.db.SelectContext(ctx, &accounts, `select `+accountColumns+` from vault.accounts a where a.customer_id = $1 order by a.user_name`, customerID)
+	if err != nil {
+		return nil, fmt.Errorf("list accounts of customer: %w", err)
+	}
+	return accounts, nil
+}
+
 func (v *Vault) account(ctx context.Context, query, argument string) (Account, error) {
 	var account Account
 	err := v.db.GetContext(ctx, &account, query, argument)

@@ -98,3 +98,20 @@ func TestUnknownAccounts(t *testing.T) {
 	_, err = w.IssueLink(w.ctx, "user-x", 1, noon, linkLifeLimit)
 	w.wantErr("issue link", err, ErrNoAccount)
 }
+
+func TestAccountsOfACustomer(t *testing.T) {
+	w := newWorld(t)
+	for _, a := range []Account{{ID: "user-b", UserName: "beta", CustomerID: "customer-1"}, {ID: "user-a", UserName: "alfa", CustomerID: "customer-1"}, {ID: "user-c", UserName: "gamma", CustomerID: "customer-2"}} {
+		a.Role, a.Language = CustomerRole, "pl"
+		if _, err := w.CreateAccount(w.ctx, a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	accounts, err := w.AccountsOf(w.ctx, "customer-1")
+	if err != nil || len(accounts) != 2 || accounts[0].ID != "user-a" || accounts[1].ID != "user-b" {
+		t.Errorf("accounts %+v (error: %v)", accounts, err)
+	}
+	if accounts, err := w.AccountsOf(w.ctx, "customer-3"); err != nil || len(accounts) != 0 {
+		t.Errorf("accounts of nobody: %+v (error: %v)", accounts, err)
+	}
+}

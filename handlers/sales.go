@@ -1,0 +1,84 @@
+package handlers
+
+import (
+	"fmt"
+	"time"
+
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/projections"
+)
+
+// saleRow is an order with its buyer.
+type saleRow struct {
+	orderView
+	Buyer     domain.CustomerID
+	BuyerName string
+}
+
+// showSales searches the orders of everybody.
+func (s *Server) showSales(c *call) (reply, error) {
+	view, err := findPage(c, func(search projections.Search) ([]saleRow, error) {
+		rows, err := s.Tables.FindOrders(c.Context(), search)
+		var sales []saleRow
+		for _, row := range rows {
+			sales = append(sales, saleRow{orderViewOf(row), row.Buyer, row.BuyerName})
+		}
+		return sales, err
+	})
+	return reply{page: "sales", view: view}, err
+}
+
+// saleView is one order with everything that was written in its stream.
+type saleView struct {
+	saleRow
+	Records []saleRecord
+	Skipped []skippedTask
+}
+
+// saleRecord is an event of an order without its contents.
+type saleRecord struct {
+	Position domain.Position
+	Type     string
+	Actor    string
+	At       time.Time
+}
+
+// skippedTask is a duty that somebody has given up.
+type skippedTask struct {
+	Task   string
+	Reason string
+	Actor  string
+	At     time.Time
+}
+
+// showSale is one order as the vendor's people see it.
+func (s *Server) showSale(c *call) (reply, error) {
+	name, err := c.name("order")
+	if err != nil {
+		return reply{}, err
+	}
+	row, ok, err := s.Tables.AnyOrder(c.Context(), domain.OrderID(name))
+	if err != nil {
+		return reply{}, err
+	}
+	if !ok {
+		return reply{}, c.missing()
+	}
+	view := saleView{saleRow: saleRow{orderViewOf(row), row.Buyer, row.BuyerName}}
+	var order domain.Order
+	reasons := map[string]skippedTask{}
+	for record, err := range s.Log.Read(c.Context(), domain.OrderStream(row.Order), 0) {
+		if err != nil {
+			return reply{}, fmt.Errorf("read order: %w", err)
+		}
+		order.Evolve(record.Event)
+		view.Records = append(view.Records, saleRecord{Position: record.Position, Type: record.Type, Actor: record.Metadata.Actor, At: record.Metadata.At})
+		if e, skipped := record.Event.(domain.TaskSkipped); skipped {
+			reasons[e.Task] = skippedTask{Task: e.Task, Reason: e.Reason, Actor: record.Metadata.Actor, At: record.Metadata.At}
+		}
+	}
+	for _, task := range order.Skipped {
+		view.Skipped = append(view.Skipped, reasons[task])
+	}
+	return reply{page: "sale", subject: row.Number.String(), view: view, notice: c.notice()}, nil
+}
