@@ -26,6 +26,7 @@ var doors = []struct {
 		others: []string{"github.com/gorilla/mux", "github.com/nicksnyder/go-i18n/v2", "golang.org/x/text", "golang.org/x/sync", "golang.org/x/time"},
 		shut:   []string{"database/sql", "os"}},
 	{room: "demo"},
+	{room: "scripts"},
 	{room: "infra/node", others: anything},
 	{room: "infra/bank", others: anything},
 	{room: "infra/activation", others: anything},
