@@ -22,7 +22,7 @@ var fills = flag.Int("fills", 1, "how many disks TestFullDisk fills")
 const (
 	inNamespace  = "ESNODE_TEST_NAMESPACE" // set in the process that may mount disks
 	ballastBytes = 6 << 20                 // what the operator finds to delete
-	fillTimeout  = 2 * time.Minute
+	fillTimeout  = time.Minute
 	eventBytes   = 2_000
 )
 

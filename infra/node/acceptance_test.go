@@ -31,7 +31,7 @@ import (
 	"netrom.pl/portal/infra/node"
 )
 
-// TestPromisesHaveTests reads the table of promises in docs/node.md: every test it names exists.
+// TestPromisesHaveTests reads the table of promises in docs/node.md, and docs/faults.md: every test they name exists.
 func TestPromisesHaveTests(t *testing.T) {
 	document, err := os.ReadFile("../../docs/node.md")
 	if err != nil {
@@ -53,6 +53,15 @@ func TestPromisesHaveTests(t *testing.T) {
 					exists[f.Name.Name] = true
 				}
 			}
+		}
+	}
+	faults, err := os.ReadFile("../../docs/faults.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range regexp.MustCompile(`\b(Test|Fuzz)[A-Z]\w*`).FindAllString(string(faults), -1) {
+		if !exists[name] {
+			t.Errorf("docs/faults.md names %s, which does not exist", name)
 		}
 	}
 	promises := regexp.MustCompile(`(?m)^\| (\d+) \|.*$`).FindAllStringSubmatch(string(document), -1)
