@@ -12,7 +12,7 @@ import (
 )
 
 // contentPolicy lets a page use nothing but what this portal serves itself. Source: Content Security Policy Level 3.
-const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+const contentPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 // ServeHTTP is the outermost layer: an identity for the request, the headers that stand on every answer, one line in
 // the log, and an answer even when something panics.

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"fmt"
+	"strings"
 
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/projections"
@@ -114,6 +115,7 @@ type activationEmailView struct {
 	Program ownedProgram
 	Email   string // as typed so far
 	Again   string
+	Unusual bool // it leads to other people than before, perhaps by mistake
 }
 
 func (s *Server) entitlement(c *call) (ownedProgram, projections.Entitlement, error) {
@@ -157,39 +159,70 @@ func (s *Server) correctActivationEmail(c *call) (reply, error) {
 	var in struct {
 		Email string `json:"email"`
 	}
-	again := ""
+	again, meant := "", ""
 	if c.route.Door == api {
 		err = c.read(&in, false)
-		again = in.Email
+		again, meant = in.Email, in.Email
 	} else if form, formErr := c.form(); formErr == nil {
-		in.Email, again = form.Get("email"), form.Get("email_again")
+		in.Email, again, meant = form.Get("email"), form.Get("email_again"), form.Get("meant")
 	} else {
 		err = formErr
 	}
 	if err != nil {
 		return reply{}, err
 	}
-	position, err := s.correctEmail(c, domain.LicenceID(name), in.Email, again)
+	position, err := s.correctEmail(c, domain.LicenceID(name), typedEmail{in.Email, again, meant})
 	refusal, no := domain.IsRefusal(err)
 	switch {
 	case no && refusal.Code != domain.NotFound && c.route.Door == page:
 		program, _, err := s.entitlement(c)
-		return reply{page: "activation-email", view: activationEmailView{Program: program, Email: in.Email, Again: again}, refusal: &refusal}, err
+		view := activationEmailView{Program: program, Email: in.Email, Again: again, Unusual: refusal.Code == emailUnusual}
+		return reply{page: "activation-email", view: view, refusal: &refusal, field: fieldOfEmail(refusal)}, err
 	case err != nil:
 		return reply{}, err
 	}
 	return reply{location: "/programs?corrected#" + name, position: position}, nil
 }
 
-func (s *Server) correctEmail(c *call, id domain.LicenceID, email, again string) (domain.Position, error) {
-	licence, _, err := s.licenceFor(c.Context(), c.customer(), id)
+// typedEmail is an address as it was typed, twice, and the one of which its reader has said that it is meant.
+type typedEmail struct{ email, again, meant string }
+
+// fieldOfEmail is what a refusal of an address is about.
+func fieldOfEmail(refusal domain.Refusal) string {
+	switch refusal.Code {
+	case emailsDiffer:
+		return "email_again"
+	case emailUnusual:
+		return "meant"
+	}
+	return "email"
+}
+
+// hostOf an address, in lower case; empty for what is no address.
+func hostOf(email string) string {
+	_, host, _ := strings.Cut(email, "@")
+	return strings.ToLower(strings.TrimSpace(host))
+}
+
+// correctEmail asks once more before files go to a host to which neither the licence's files nor the owner's letters go:
+// a slip there hands a program to strangers.
+func (s *Server) correctEmail(c *call, id domain.LicenceID, typed typedEmail) (domain.Position, error) {
+	licence, owner, err := s.licenceFor(c.Context(), c.customer(), id)
 	if err != nil {
 		return 0, err
 	}
-	if email != again {
+	if typed.email != typed.again {
 		return 0, domain.Refusal{Code: emailsDiffer}
 	}
-	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "correct"), domain.CorrectActivationEmail{Licence: licence, Email: email})
+	correction := domain.CorrectActivationEmail{Licence: licence, Email: typed.email}
+	if _, err := correction.Decide(owner); err != nil {
+		return 0, err
+	}
+	host, before := hostOf(typed.email), hostOf(owner.ActivationEmail(id))
+	if host != before && host != hostOf(owner.Email) && typed.meant != typed.email {
+		return 0, domain.Refusal{Code: emailUnusual, Facts: map[string]string{"host": host, "before": before}}
+	}
+	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "correct"), correction)
 	return outcome.Position, err
 }
 
@@ -211,7 +244,11 @@ func (s *Server) resendActivationFile(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	return reply{location: "/programs?resent#" + string(entitlement.Licence), position: outcome.Position}, nil
+	location := "/programs?resent#" + string(entitlement.Licence)
+	if c.route.Door == page && c.FormValue("back") == "order" {
+		location = c.orderPath(entitlement.Order) + "?resent"
+	}
+	return reply{location: location, position: outcome.Position}, nil
 }
 
 // showUpdates is the section AKTUALIZACJE. Source: R6-R8, R10.

@@ -101,11 +101,20 @@ func TestActivationEmail(t *testing.T) {
 				t.Errorf("%q: %s", wrong, a.Status)
 			}
 		}
-		a := v.post(path, "email", who+"@new.example.com", "email_again", who+"@new.example.com")
+		typed := []string{"email", who + "@new-" + who + ".example", "email_again", who + "@new-" + who + ".example"}
+		asked := v.post(path, typed...)
+		if asked.StatusCode != http.StatusUnprocessableEntity {
+			t.Fatalf("an address on a server that was never used: %s", asked.Status)
+		}
+		asked.wants(t, `href="#meant"`, `id="meant"`, "new-"+who+".example, a dotąd był na ")
+		if a := v.post(path, append(typed, "meant", "other@new.example")...); a.StatusCode != http.StatusUnprocessableEntity {
+			t.Fatalf("another address was meant: %s", a.Status)
+		}
+		a := v.post(path, append(typed, "meant", typed[1])...)
 		if a.StatusCode != http.StatusSeeOther {
 			t.Fatalf("correct as %s: %s\n%s", who, a.Status, a.text)
 		}
-		v.open(a.Header.Get("Location")).wants(t, who+"@new.example.com", "Adres e-mail został poprawiony")
+		v.open(a.Header.Get("Location")).wants(t, typed[1], "Adres e-mail został poprawiony")
 	}
 	api := w.program("jagna")
 	api.call("PUT", "/api"+path, map[string]string{"email": "api@example.com"}, http.StatusNoContent, nil)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"netrom.pl/portal/domain"
@@ -133,8 +134,18 @@ type orderView struct {
 	Lines []orderLine `json:"lines"`
 	Steps []orderStep `json:"steps"`
 
-	IsDistributor bool `json:"-"`
+	IsDistributor bool        `json:"-"`
+	Way           []milestone `json:"-"`
+	Code          *matrix     `json:"-"` // of the transfer; nil: nothing to pay
 }
+
+// MayChange tells whether the page is worth watching.
+func (o orderView) MayChange() bool {
+	return o.Status != domain.Fulfilled && o.Status != domain.CancelledStatus
+}
+
+// WayWidth is the width of the picture of the order's way.
+func (o orderView) WayWidth() int { return wayWidth }
 
 // AwaitsMoney tells whether the data for the transfer are of use.
 func (o orderView) AwaitsMoney() bool { return o.Open > 0 && o.Status != domain.CancelledStatus }
@@ -166,7 +177,9 @@ type orderLine struct {
 	UnitNet     domain.Money      `json:"unit_net"`
 	VATRate     domain.VATRate    `json:"vat_rate"`
 	amounts
-	FileSent bool `json:"file_sent"`
+	FileSent   bool `json:"file_sent"`
+	FileIssued bool `json:"file_issued"` // it can be fetched
+	MayResend  bool `json:"may_resend"`
 }
 
 // orderStep is something that happened to an order.
@@ -185,7 +198,8 @@ func orderViewOf(row projections.OrderRow) orderView {
 	for _, line := range row.Lines {
 		view.Lines = append(view.Lines, orderLine{Line: line.Line.Line, Client: line.Client, ClientName: line.ClientName, Program: line.Program,
 			ProgramName: line.ProgramName, Licence: line.Licence, Serial: line.Serial, Edition: line.Edition, From: line.From, To: line.To,
-			Stations: line.Stations, UnitNet: line.UnitNet, VATRate: line.VATRate, amounts: amountsOf(line.Amounts), FileSent: line.FileSent})
+			Stations: line.Stations, UnitNet: line.UnitNet, VATRate: line.VATRate, amounts: amountsOf(line.Amounts), FileSent: line.FileSent,
+			FileIssued: line.FileIssued, MayResend: line.MayResend})
 	}
 	for _, step := range row.Steps {
 		view.Steps = append(view.Steps, orderStep(step))
@@ -227,7 +241,12 @@ func (s *Server) order(c *call, id domain.OrderID) (orderView, error) {
 	if !ok {
 		return orderView{}, c.missing()
 	}
-	return orderViewOf(row), nil
+	view := orderViewOf(row)
+	view.Way = wayOf(view)
+	if view.AwaitsMoney() {
+		view.Code, err = matrixOf(row.Bank.TransferCode(view.Open, row.Title))
+	}
+	return view, err
 }
 
 // showOrder is one order with the data for its transfer. Source: R12, R13.
@@ -248,8 +267,35 @@ func (s *Server) showOrder(c *call) (reply, error) {
 		answer.notice = c.say("order.submitted")
 	case query.Has("cancelled"):
 		answer.notice = c.say("order.cancelled")
+	case query.Has("resent"):
+		answer.notice = c.say("programs.resent")
 	}
 	return answer, err
+}
+
+// downloadActivationFile hands an activation file that was issued to the buyer of its order, byte for byte as it was sent.
+func (s *Server) downloadActivationFile(c *call) (reply, error) {
+	name, err := c.name("order")
+	if err != nil {
+		return reply{}, err
+	}
+	text, err := c.name("line")
+	if err != nil {
+		return reply{}, err
+	}
+	line, err := strconv.Atoi(text)
+	if err != nil {
+		return reply{}, domain.Refusal{Code: domain.NotFound}
+	}
+	known, err := domain.Load[domain.Order](c.Context(), s.Log, domain.OrderStream(domain.OrderID(name)))
+	if err != nil {
+		return reply{}, err
+	}
+	issued := known.State.Files[line].Issued
+	if !known.State.Exists() || known.State.Buyer != c.customer() || issued == nil || len(issued.File) == 0 {
+		return reply{}, domain.Refusal{Code: domain.NotFound}
+	}
+	return reply{download: &download{contentType: "application/octet-stream", name: issued.Name, content: issued.File}}, nil
 }
 
 // cancelOrder ends an order for which no money has come.

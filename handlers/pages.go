@@ -59,6 +59,9 @@ func wordsOnPages(w *words) template.FuncMap {
 		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"number":  func(index int) int { return index + 1 },
 		"figure":  w.figure,
+		"short":   w.short,
+		"plain":   plainAmount,
+		"faulty":  func(f frame, field string) bool { return f.AlertField == field },
 		"fact":    func(state, text string) fact { return fact{State: state, Icon: icons[state], Text: text} },
 		"column":  func(l list, name, text string) column { return columnOf(l, name, text, false) },
 		"amount":  func(l list, name, text string) column { return columnOf(l, name, text, true) },
@@ -145,6 +148,14 @@ func (w *words) age(age time.Duration) (string, error) {
 		return w.text("age.hours", "count", int(age/time.Hour))
 	}
 	return w.text("age.days", "count", int(age/(24*time.Hour)))
+}
+
+// short is a moment as briefly as a picture has room for it.
+func (w *words) short(at time.Time) string { return at.In(poland).Format("02.01. 15:04") }
+
+// plainAmount is an amount as the form of a bank takes it: 1234,56.
+func plainAmount(amount domain.Money) string {
+	return fmt.Sprintf("%d,%02d", int64(amount)/100, int64(amount)%100)
 }
 
 // assets are the files that pages refer to, with a tag that changes with their contents.

@@ -108,8 +108,12 @@ func inspect(t *testing.T, path, text string, l domain.Language) {
 			continue
 		}
 		switch node.Data {
-		case "script", "iframe", "object", "embed":
+		case "iframe", "object", "embed":
 			t.Errorf("%s: the page has a <%s>", path, node.Data)
+		case "script":
+			if !strings.HasPrefix(attribute(node, "src"), "/static/portal.js?") || node.FirstChild != nil {
+				t.Errorf("%s: a <script> that is not the portal's file", path)
+			}
 		case "html":
 			if attribute(node, "lang") != string(l) {
 				t.Errorf("%s: lang is %q, want %q", path, attribute(node, "lang"), l)
@@ -122,7 +126,7 @@ func inspect(t *testing.T, path, text string, l domain.Language) {
 			}
 		case "label":
 			labels[attribute(node, "for")] = true
-		case "input", "select":
+		case "input", "select", "textarea":
 			if attribute(node, "type") != "hidden" {
 				controls = append(controls, node)
 			}

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ type reply struct {
 	position domain.Position // of the event that the request led to
 	cookies  []*http.Cookie
 	download *download
+	stream   func(http.ResponseWriter) error // writes for as long as it likes; what it returns it has said before it wrote anything
 }
 
 // download is something that is neither page nor JSON.
@@ -58,6 +60,8 @@ const (
 	submissionMissing  = "submission-missing"
 	userNameUnsuitable = "user-name-unsuitable"
 	userNameTaken      = "user-name-taken"
+	tooManyWatchers    = "too-many-watchers"
+	emailUnusual       = "email-unusual"
 	contended          = "contended" // others kept changing the same thing
 	broken             = "broken"    // something does not work; never a refusal of the domain
 )
@@ -85,7 +89,12 @@ var statuses = map[string]int{
 	emailsDiffer:              http.StatusUnprocessableEntity,
 	nothingTicked:             http.StatusUnprocessableEntity,
 	userNameUnsuitable:        http.StatusUnprocessableEntity,
+	emailUnusual:              http.StatusUnprocessableEntity,
+	tooManyWatchers:           http.StatusTooManyRequests,
 }
+
+// fieldsOf refusals that are about the same field on every page that has it.
+var fieldsOf = map[string]string{wrongCredentials: "user", weakPassword: "password", passwordsDiffer: "password_again"}
 
 func statusOf(refusal domain.Refusal) int {
 	if status, ok := statuses[refusal.Code]; ok {
@@ -119,6 +128,11 @@ func (s *Server) say(w http.ResponseWriter, c *call, answer reply, err error) {
 func (s *Server) write(w http.ResponseWriter, c *call, answer reply) error {
 	s.writeHeaders(w, c, answer)
 	switch {
+	case answer.stream != nil && c.Method == http.MethodHead:
+		w.Header().Set("Content-Type", "text/event-stream")
+		return nil
+	case answer.stream != nil:
+		return answer.stream(w)
 	case answer.download != nil:
 		sendFile(w, c, answer.download)
 		return nil
@@ -297,7 +311,7 @@ func (s *Server) writePage(w http.ResponseWriter, c *call, answer reply) error {
 		HasMailbox: s.Mailbox != nil, Late: c.late, Notice: answer.notice, View: answer.view, Switch: switchTo(c)}
 	status := answer.status
 	if answer.refusal != nil {
-		f.Alert, f.AlertField, status = c.sentence(*answer.refusal), answer.field, statusOf(*answer.refusal)
+		f.Alert, f.AlertField, status = c.sentence(*answer.refusal), cmp.Or(answer.field, fieldsOf[answer.refusal.Code]), statusOf(*answer.refusal)
 	}
 	title := "title." + answer.page
 	if answer.page == "refused" {

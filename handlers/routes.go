@@ -144,6 +144,8 @@ func routes() []route {
 		{post, "/orders", page, customers, viewsOfCart, (*Server).submitOrder},
 		{get, "/orders", page, customers, viewsOfOrders, (*Server).showOrders},
 		{get, "/orders/{order}", page, customers, viewsOfOrders, (*Server).showOrder},
+		{get, "/orders/{order}/changes", page, customers, viewsOfOrders, (*Server).watchOrder},
+		{get, "/orders/{order}/files/{line}", page, customers, nil, (*Server).downloadActivationFile},
 		{post, "/orders/{order}/cancel", page, customers, viewsOfOrders, (*Server).cancelOrder},
 
 		// the vendor's people
@@ -194,6 +196,7 @@ func routes() []route {
 		{post, "/api/orders", api, customers, viewsOfCart, (*Server).submitOrder},
 		{get, "/api/orders", api, customers, viewsOfOrders, (*Server).showOrders},
 		{get, "/api/orders/{order}", api, customers, viewsOfOrders, (*Server).showOrder},
+		{get, "/api/orders/{order}/files/{line}", api, customers, nil, (*Server).downloadActivationFile},
 		{post, "/api/orders/{order}/cancel", api, customers, viewsOfOrders, (*Server).cancelOrder},
 
 		// machines

@@ -17,7 +17,8 @@ import (
 type Options struct {
 	Log      domain.Log
 	Tables   *projections.Tables
-	Settle   func(ctx context.Context, at domain.Position, views ...string) error // projections.Settle on the portal's database
+	Settle   func(ctx context.Context, at domain.Position, views ...string) error                             // projections.Settle on the portal's database
+	Await    func(ctx context.Context, since projections.Moment, views ...string) (projections.Moment, error) // projections.Await there
 	Accounts Accounts
 	Logins   Logins
 	Sessions Sessions
@@ -46,6 +47,9 @@ type Server struct {
 	router   *mux.Router
 	guarded  http.Handler
 	patience time.Duration // settleMax
+
+	heartbeat time.Duration // heartbeatEvery
+	watchers  watchers
 }
 
 // action does what one route is for. A domain.Refusal is a sentence for whoever asked; every other error broke something.
@@ -60,7 +64,8 @@ const settleMax = 2 * time.Second
 // New puts the door together. It panics when two routes contradict each other or a page cannot be read, which no
 // outside input can cause.
 func New(o Options) *Server {
-	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax}
+	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax, heartbeat: heartbeatEvery,
+		watchers: watchers{bySession: map[string]int{}, closed: make(chan struct{})}}
 	for _, route := range routes() {
 		methods := []string{route.Method}
 		if route.Method == http.MethodGet {

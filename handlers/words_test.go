@@ -147,6 +147,7 @@ func wordsUsed(t *testing.T) map[string]bool {
 	family("rule.", constantsIn(t, "../domain/payments.go", "", "MatchedBy")...)
 	family("part.", constantsIn(t, "lists.go", "", "part")...)
 	family("sort.", constantsIn(t, "lists.go", "", "column")...)
+	family("way.", "ordered", "letter", "money", "files", "cancelled", "done", "now", "later")
 	family("step.", constantsIn(t, "../projections/orders.go", "", "Step")...)
 	return used
 }

@@ -86,6 +86,9 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 		Settle: func(ctx context.Context, at domain.Position, views ...string) error {
 			return projections.Settle(ctx, w.views, at, views...)
 		},
+		Await: func(ctx context.Context, since projections.Moment, views ...string) (projections.Moment, error) {
+			return projections.Await(ctx, w.views, since, views...)
+		},
 		Ready:  func(context.Context) error { return nil },
 		Vendor: Vendor{Name: "NetRom", Email: "poczta@netrom.pl", Terms: terms},
 		Now:    func() time.Time { return time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC) },

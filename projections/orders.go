@@ -197,6 +197,7 @@ type OrderLine struct {
 	Serial     string
 	FileIssued bool
 	FileSent   bool
+	MayResend  bool // the address was corrected after the file had left, and no newer order has a file for the licence
 }
 
 // The steps of an order that its buyer is shown.
@@ -301,13 +302,39 @@ func (t *Tables) wholeOrder(ctx context.Context, statement *sqlx.Stmt, args ...a
 	if err != nil {
 		return OrderRow{}, false, err
 	}
+	corrections, err := t.correctionsOf(ctx, row.Order)
+	if err != nil {
+		return OrderRow{}, false, err
+	}
 	row.Bank, row.Steps = state.Order.Bank, state.Steps
 	for _, line := range state.Order.Lines {
 		_, issued := state.Issued[line.Line]
+		corrected, newest := corrections[line.Licence]
+		resend, err := domain.ResendActivationFile{Order: row.Order, Line: line.Line, Corrections: corrected}.Decide(state.Order)
 		row.Lines = append(row.Lines, OrderLine{Line: line, ClientName: names[line.Client], Serial: line.Licence.Serial(),
-			FileIssued: issued, FileSent: state.Order.Files[line.Line].Sent > 0})
+			FileIssued: issued, FileSent: state.Order.Files[line.Line].Sent > 0, MayResend: newest && err == nil && len(resend) > 0})
 	}
 	return row, true, nil
+}
+
+const selectCorrections = `
+	select f.licence, coalesce(a.corrections, 0) as corrections
+	from activation_files f left join activation_emails a using (licence) where f.order_id = $1`
+
+// correctionsOf counts the corrections of the addresses of those licences whose newest file belongs to an order.
+func (t *Tables) correctionsOf(ctx context.Context, id domain.OrderID) (map[domain.LicenceID]int, error) {
+	var rows []struct {
+		Licence     domain.LicenceID
+		Corrections int
+	}
+	if err := t.corrections.SelectContext(ctx, &rows, id); err != nil {
+		return nil, fmt.Errorf("find corrections: %w", err)
+	}
+	corrections := map[domain.LicenceID]int{}
+	for _, row := range rows {
+		corrections[row.Licence] = row.Corrections
+	}
+	return corrections, nil
 }
 
 func (s storedOrder) order() (OrderRow, error) {

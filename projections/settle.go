@@ -56,13 +56,69 @@ func edition(db *sqlx.DB, views ...string) (number uint64, known bool) {
 	if marks == nil {
 		return 0, false
 	}
+	return marks.edition(views)
+}
+
+func (m *watermarks) edition(views []string) (number uint64, known bool) {
 	for _, view := range views {
-		if _, runs := marks.at[view]; !runs {
+		if _, runs := m.at[view]; !runs {
 			return 0, false
 		}
-		number = max(number, marks.changed[view])
+		number = max(number, m.changed[view])
 	}
 	return number, true
+}
+
+// Moment is what some views showed when they were looked at. Two moments that are equal showed the same. The zero value
+// is before everything.
+type Moment struct {
+	edition  uint64          // while the views run here
+	position domain.Position // of their checkpoints, while one of them runs elsewhere
+}
+
+// awaitPoll is the wait between two looks at checkpoints that another process moves.
+const awaitPoll = time.Second
+
+// Await waits until the views may show something else than at a moment, wherever they run, and answers the moment that
+// is now. It returns the context's error when that ends first.
+func Await(ctx context.Context, db *sqlx.DB, since Moment, views ...string) (Moment, error) {
+	for {
+		now, moved, known := present(db, views)
+		if !known {
+			err := db.GetContext(ctx, &now.position, `select coalesce(max(position), 0) from checkpoints where view = any($1)`, pq.Array(views))
+			if err != nil && ctx.Err() == nil {
+				return since, fmt.Errorf("read checkpoints: %w", err)
+			}
+		}
+		if now != since && ctx.Err() == nil {
+			return now, nil
+		}
+		var poll <-chan time.Time
+		if !known {
+			poll = time.After(awaitPoll)
+		}
+		select {
+		case <-ctx.Done():
+			return since, ctx.Err()
+		case <-moved:
+		case <-poll:
+		}
+	}
+}
+
+// present is the moment as this process knows it, with a channel that closes when one of its views moves; not here when
+// one of the views runs elsewhere.
+func present(db *sqlx.DB, views []string) (now Moment, moved <-chan struct{}, known bool) {
+	hereMu.Lock()
+	defer hereMu.Unlock()
+	marks := here[db]
+	if marks == nil {
+		return Moment{}, nil, false
+	}
+	if now.edition, known = marks.edition(views); !known {
+		return Moment{}, nil, false
+	}
+	return now, marks.wait(), true
 }
 
 // unmark notes that this process does not run the view any more.
@@ -102,10 +158,15 @@ func behind(db *sqlx.DB, at domain.Position, views []string) (local int, moved <
 			local++
 		}
 	}
-	if marks.moved == nil {
-		marks.moved = make(chan struct{})
+	return local, marks.wait(), elsewhere
+}
+
+// wait is a channel that closes when a view moves.
+func (m *watermarks) wait() <-chan struct{} {
+	if m.moved == nil {
+		m.moved = make(chan struct{})
 	}
-	return local, marks.moved, elsewhere
+	return m.moved
 }
 
 // settlePollFirst and settlePollLast are the shortest and the longest wait between two looks at checkpoints that

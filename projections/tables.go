@@ -18,6 +18,7 @@ type Tables struct {
 	cart, names, orders, order                              *sqlx.Stmt
 	customer, customers, clients                            *sqlx.Stmt
 	transfers, totals                                       *sqlx.Stmt
+	corrections                                             *sqlx.Stmt
 	due, tasks, nextDue                                     *sqlx.Stmt
 	searchCustomers, searchLicences, searchOrders, anyOrder *sqlx.Stmt
 	distributors, catalogue, months, checkpoints            *sqlx.Stmt
@@ -40,6 +41,7 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.names, selectNames},
 		{&t.orders, selectOrders},
 		{&t.order, selectOrder},
+		{&t.corrections, selectCorrections},
 		{&t.customer, selectCustomers + ` where c.id = $1`},
 		{&t.customers, selectCustomers + ` order by c.name, c.id`},
 		{&t.clients, selectClients},

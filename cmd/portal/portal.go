@@ -117,16 +117,18 @@ func (p *portal) hireProcessManager(s settings) error {
 		Log: p.log, Due: p.tables.Due, Send: sending(post, p.vendor), Sign: signing(key), Link: p.link, Vendor: p.vendor, Now: p.now, Logger: p.logger,
 	}
 	p.poison = pubsub.NewPublisher(p.base.Log, p.now)
+	door := handlers.New(handlers.Options{
+		Log: p.log, Tables: p.tables, Settle: p.settle, Await: p.await, Accounts: people{p.base.Vault}, Sessions: people{p.base.Vault},
+		Logins: people{p.base.Vault}, PoisonQueue: poisonStream,
+		Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: demoLogins(s.demo),
+		HTTPS: isHTTPS(p.vendor.URL), Now: p.now, NewID: uuid.NewString, Logger: p.logger,
+	})
 	p.server = &http.Server{
-		Handler: handlers.New(handlers.Options{
-			Log: p.log, Tables: p.tables, Settle: p.settle, Accounts: people{p.base.Vault}, Sessions: people{p.base.Vault},
-			Logins: people{p.base.Vault}, PoisonQueue: poisonStream,
-			Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: demoLogins(s.demo),
-			HTTPS: isHTTPS(p.vendor.URL), Now: p.now, NewID: uuid.NewString, Logger: p.logger,
-		}),
+		Handler:           door,
 		ReadHeaderTimeout: readHeaderLimit, ReadTimeout: readLimit, WriteTimeout: writeLimit, IdleTimeout: idleLimit,
 		MaxHeaderBytes: headerBytesMax, ErrorLog: slog.NewLogLogger(p.logger.Handler(), slog.LevelWarn),
 	}
+	p.server.RegisterOnShutdown(door.StopWatching)
 	return nil
 }
 
@@ -151,6 +153,10 @@ func openPost(s settings) (mail.Post, handlers.Mailbox, error) {
 
 func (p *portal) settle(ctx context.Context, at domain.Position, views ...string) error {
 	return projections.Settle(ctx, p.views, at, views...)
+}
+
+func (p *portal) await(ctx context.Context, since projections.Moment, views ...string) (projections.Moment, error) {
+	return projections.Await(ctx, p.views, since, views...)
 }
 
 func (p *portal) ready(ctx context.Context) error {
