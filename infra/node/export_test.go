@@ -7,8 +7,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// MaxCalls is how many calls a node serves at a time.
-const MaxCalls = maxCalls
+// MaxUnsettled is how many calls may wait for the disk.
+const MaxUnsettled = maxUnsettled
 
 // OnDisk puts a node on a file system of a test, which also survives the end of the log: fatal gets the reason.
 func OnDisk(o Options, fs vfs.FS, fatal func(error)) Options {

@@ -14,6 +14,7 @@ import (
 const (
 	maxConnections    = 1_024     // further ones wait until one is closed
 	maxCalls          = 8_192     // open calls, further ones are refused
+	maxUnsettled      = 2_048     // appends whose callers may have given up and that still wait for the disk, further ones are refused
 	maxReceivingBytes = 512 << 20 // of appends that are not complete, further ones are refused
 	pageBudgetBytes   = 128 << 20 // of pages on their way to readers, further pages are small
 	minPageBytes      = 16 << 10
@@ -52,6 +53,13 @@ func errTooManyCalls(most int64) error {
 func errReceivingTooMuch(most int64) error {
 	return &failure{code: codes.ResourceExhausted,
 		message: fmt.Sprintf("the node is receiving appends of %d bytes already; try again when they are complete", most)}
+}
+
+// errDiskTooSlow refuses an append at once. If all of them waited, the calls of one connection would be used up, its pings
+// would go unanswered, and readers on it would be cut off.
+func errDiskTooSlow() error {
+	return &failure{code: codes.ResourceExhausted,
+		message: fmt.Sprintf("%d appends wait for the disk already; try again later", maxUnsettled)}
 }
 
 // limitConnections lets further connections wait when there are too many.

@@ -118,6 +118,7 @@ func Start(ctx context.Context, o Options) (*Node, error) {
 		return nil, err
 	}
 	s.receiving.total = int64(o.limits.receivingBytes)
+	s.unsettled.total = maxUnsettled
 	if err := s.seed(ctx); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

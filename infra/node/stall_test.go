@@ -15,6 +15,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 	"github.com/google/uuid"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"netrom.pl/portal/infra/node"
 )
@@ -147,6 +149,7 @@ func TestStalledDisk(t *testing.T) {
 				other.EventID = uuid.New()
 				c.AppendToStream(ctx, "abandoned", esdb.AppendToStreamOptions{ExpectedRevision: esdb.Any{}}, other)
 				cancel()
+				time.Sleep(time.Millisecond) // a refusal comes at once
 			}
 		})
 	}
@@ -167,8 +170,8 @@ func TestStalledDisk(t *testing.T) {
 	if tries.Load() < 2*callers {
 		t.Errorf("%d tries: nobody ever gave up, nothing was tested", tries.Load())
 	}
-	if most > 2*node.MaxCalls {
-		t.Errorf("%d goroutines, want at most two for each of %d calls", most, node.MaxCalls)
+	if limit := node.MaxUnsettled + 20*callers; most > limit {
+		t.Errorf("%d goroutines, want at most %d", most, limit)
 	}
 	for i := range callers {
 		if events, err := readAllOf(t, c, fmt.Sprint("s-", i), esdb.ReadStreamOptions{From: esdb.Start{}}); err != nil || len(events) != 1 {
@@ -176,4 +179,37 @@ func TestStalledDisk(t *testing.T) {
 		}
 	}
 	afterCut(t, "log", disk.CrashClone(vfs.CrashCloneCfg{}))
+}
+
+// TestTooManyUnsettled lets more calls wait for the disk than may: the others are refused at once, a reader on the same
+// connection is served, and when the disk goes on all that waited are answered.
+func TestTooManyUnsettled(t *testing.T) {
+	const tooMany = 50
+	g := newGate()
+	n := start(t, node.OnDisk(node.Options{Dir: "log"}, g.disk(vfs.NewMem()), survive))
+	c := bare(t, n)
+	g.shut()
+	reopen := sync.OnceFunc(g.open)
+	t.Cleanup(reopen)
+	results := make(chan error, node.MaxUnsettled+tooMany)
+	for range node.MaxUnsettled + tooMany {
+		go func() {
+			_, _, err := bareAppend(c, expecting("s", "any"), message(uuid.NewString(), "T", "{}"))
+			results <- err
+		}()
+	}
+	for range tooMany {
+		if err := <-results; status.Code(err) != codes.ResourceExhausted {
+			t.Fatalf("while the disk stood still an append ended with %v", err)
+		}
+	}
+	if _, _, err := bareRead(c, readStreamOptions("s")); err != nil {
+		t.Errorf("while the disk stood still a read ended with %v", err)
+	}
+	reopen()
+	for range node.MaxUnsettled {
+		if err := <-results; err != nil {
+			t.Fatalf("an append that waited ended with %v", err)
+		}
+	}
 }

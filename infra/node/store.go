@@ -62,6 +62,7 @@ type store struct {
 
 	sending   atomic.Int64 // bytes of pages on their way to readers
 	receiving budget       // bytes of appends that are not complete
+	unsettled budget       // calls that wait for the disk
 
 	failure  sync.Once
 	fatal    func(error)

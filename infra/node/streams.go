@@ -49,6 +49,10 @@ func (s *streamsServer) Append(call streams.Streams_AppendServer) error {
 	if err != nil {
 		return err
 	}
+	if !s.store.unsettled.take(1) {
+		return errDiskTooSlow()
+	}
+	defer s.store.unsettled.give(1)
 	a, err := s.store.append(stream, expected, events)
 	if err != nil {
 		return err
@@ -264,6 +268,10 @@ func (s *streamsServer) remove(ctx context.Context, id *shared.StreamIdentifier,
 	if err != nil {
 		return answer{}, err
 	}
+	if !s.store.unsettled.take(1) {
+		return answer{}, errDiskTooSlow()
+	}
+	defer s.store.unsettled.give(1)
 	a, err := s.store.remove(stream, expected, forever)
 	if err != nil {
 		return answer{}, fmt.Errorf("remove a stream: %w", err)
