@@ -79,8 +79,12 @@ func (c *checker) checkLog() error {
 		}
 		created, c.report.LastPosition = r.created, position
 		c.report.Events++
-		if _, found, err := c.view.revisionOf(string(r.stream), r.id); err != nil || !found {
-			return errors.Join(err, &CorruptError{position, fmt.Sprintf("its event id %s is not indexed", r.id)})
+		_, found, err := c.view.revisionOf(string(r.stream), r.id)
+		if err != nil {
+			return fmt.Errorf("position %d: %w", position, err)
+		}
+		if !found {
+			return &CorruptError{position, fmt.Sprintf("its event id %s is not indexed", r.id)}
 		}
 		return nil
 	})
@@ -162,14 +166,29 @@ func (c *checker) each(prefix byte, visit func(key, value []byte) error) (err er
 	if err != nil {
 		return fmt.Errorf("read the keys that begin with %c: %w", prefix, err)
 	}
-	defer func() { err = errors.Join(err, it.Close()) }()
+	var last []byte
 	for ok := it.First(); ok; ok = it.Next() {
 		if err := visit(it.Key(), it.Value()); err != nil {
-			return err
+			return errors.Join(err, it.Close())
 		}
+		last = append(last[:0], it.Key()...)
 	}
-	if err := it.Error(); err != nil {
-		return fmt.Errorf("read the keys that begin with %c: %w", prefix, err)
+	if err := it.Close(); err != nil { // it repeats what ended the loop
+		return fmt.Errorf("read on after %s: %w", placeOf(last), damaged(err))
 	}
 	return nil
+}
+
+// placeOf names a key in the words of an operator.
+func placeOf(key []byte) string {
+	if len(key) == 9 && key[0] == prefixLog {
+		return fmt.Sprintf("position %d", binary.BigEndian.Uint64(key[1:]))
+	}
+	if stream, revision, err := parseStreamKey(key); err == nil && key[0] == prefixStream {
+		return fmt.Sprintf("revision %d of stream %q in the index", revision, stream)
+	}
+	if stream, id, err := parseEventIDKey(key); err == nil {
+		return fmt.Sprintf("event id %s of stream %q in the index", id, stream)
+	}
+	return "the beginning"
 }

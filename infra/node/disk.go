@@ -110,7 +110,7 @@ func failToOpen(dir string, err error) error {
 // while appends wait for it; so an error of writing ends the process. One of reading does not: what can be read is served.
 func (s *store) background(err error) {
 	var path *fs.PathError
-	if errors.Is(err, pebble.ErrCorruption) || errors.As(err, &path) && path.Op == "read" {
+	if pebble.IsCorruptionError(err) || errors.As(err, &path) && path.Op == "read" {
 		return
 	}
 	s.fail(err)

@@ -105,6 +105,7 @@ func unknown(format string, args ...any) error {
 func asFailure(err error) error {
 	var f *failure
 	var corrupt *CorruptError
+	var damage *DamageError
 	switch {
 	case err == nil || errors.As(err, &f):
 		return err
@@ -114,13 +115,33 @@ func asFailure(err error) error {
 		return &failure{code: codes.Canceled, message: err.Error()}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &failure{code: codes.DeadlineExceeded, message: err.Error()}
-	case errors.As(err, &corrupt) || pebble.IsCorruptionError(err):
+	case errors.As(err, &corrupt) || errors.As(err, &damage) || pebble.IsCorruptionError(err):
 		return &failure{code: codes.DataLoss, message: err.Error()}
 	}
 	if s, ok := status.FromError(err); ok {
 		return s.Err()
 	}
 	return &failure{code: codes.Internal, message: err.Error()}
+}
+
+// DamageError says that a file of the log cannot be read. What is in other files, and elsewhere in this one, can.
+type DamageError struct {
+	File   string
+	Reason error
+}
+
+func (e *DamageError) Error() string {
+	return fmt.Sprintf("the file %s is damaged (%v); stop the node and restore the log from a backup", e.File, e.Reason)
+}
+
+func (e *DamageError) Unwrap() error { return e.Reason }
+
+// damaged names the file when Pebble says that one is damaged. Other errors stay as they are.
+func damaged(err error) error {
+	if info := pebble.ExtractDataCorruptionInfo(err); info != nil {
+		return &DamageError{info.Path, info.Details}
+	}
+	return err
 }
 
 // headerValue makes a text legal in an HTTP/2 header: bytes that are not printable ASCII are percent-encoded.

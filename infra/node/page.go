@@ -53,6 +53,14 @@ func (p *page) grow() int {
 	return max(min(2*cap(p.arena), p.room), arenaBytes)
 }
 
+// untilDamage gives out what was read before something unreadable; the next page then begins with the error.
+func (p *page) untilDamage(err error) (page, error) {
+	if err != nil && len(p.records) == 0 {
+		return page{}, err
+	}
+	return *p, nil
+}
+
 func (p *page) keep(r record) {
 	size := len(r.body) + checksumBytes
 	p.arena = p.arena[:len(p.arena)+size]
@@ -76,14 +84,22 @@ type streamQuery struct {
 // time, a backward read ends at the first expired one.
 func (v view) streamPage(q streamQuery) (page, error) {
 	p := page{nextInside: q.from, room: q.room}
+	if q.backwards && q.from < 0 {
+		p.done = true
+		return p, nil
+	}
+	return p.untilDamage(v.fillFromStream(&p, q))
+}
+
+func (v view) fillFromStream(p *page, q streamQuery) error {
 	index, err := v.index(q.stream)
 	if err != nil {
-		return page{}, err
+		return err
 	}
 	defer index.Close()
 	log, err := v.log(0)
 	if err != nil {
-		return page{}, err
+		return err
 	}
 	defer log.Close()
 
@@ -96,7 +112,7 @@ func (v view) streamPage(q streamQuery) (page, error) {
 	for considered := 0; ok; ok, considered = step(), considered+1 {
 		e, err := indexEntry(index)
 		if err != nil {
-			return page{}, err
+			return err
 		}
 		if e.position > v.limit && q.backwards {
 			continue
@@ -106,11 +122,11 @@ func (v view) streamPage(q streamQuery) (page, error) {
 		}
 		p.nextInside = e.revision
 		if considered >= pageConsidered || p.full(q.most) {
-			return p, nil
+			return nil
 		}
 		r, err := p.fetch(log, q.stream, e)
 		if err != nil {
-			return page{}, err
+			return err
 		}
 		expired := q.metadata.expired(r.created, q.now)
 		if expired && q.backwards || e.revision == deleted {
@@ -123,12 +139,15 @@ func (v view) streamPage(q streamQuery) (page, error) {
 			p.keep(r)
 		}
 		p.nextInside = e.revision + 1
+		if q.backwards {
+			p.nextInside = e.revision - 1
+		}
 	}
 	if err := index.Error(); err != nil {
-		return page{}, fmt.Errorf("read a stream: %w", err)
+		return fmt.Errorf("read a stream: %w", damaged(err))
 	}
 	p.done = true
-	return p, nil
+	return nil
 }
 
 // fetch reads the record an index entry names and makes sure it is the one meant.
@@ -136,7 +155,7 @@ func (p *page) fetch(log *pebble.Iterator, stream string, e head) (record, error
 	key := logKey(make([]byte, 0, 9), e.position)
 	if !log.SeekGE(key) || string(log.Key()) != string(key) {
 		if err := log.Error(); err != nil {
-			return record{}, fmt.Errorf("read position %d: %w", e.position, err)
+			return record{}, fmt.Errorf("read position %d: %w", e.position, damaged(err))
 		}
 		return record{}, &CorruptError{e.position, "an index names it but it is missing"}
 	}
@@ -171,9 +190,13 @@ func (v view) logPage(q logQuery) (page, error) {
 		p.done = true
 		return p, nil
 	}
+	return p.untilDamage(v.fillFromLog(&p, q))
+}
+
+func (v view) fillFromLog(p *page, q logQuery) error {
 	log, err := v.log(0)
 	if err != nil {
-		return page{}, err
+		return err
 	}
 	defer log.Close()
 	step, ok, expected := log.Next, false, max(q.from, 1)
@@ -185,20 +208,20 @@ func (v view) logPage(q logQuery) (page, error) {
 	for considered := 0; ok; ok, considered = step(), considered+1 {
 		position := binary.BigEndian.Uint64(log.Key()[1:])
 		if position != expected {
-			return page{}, &CorruptError{expected, "it is missing"}
+			return &CorruptError{expected, "it is missing"}
 		}
 		if considered >= pageConsidered || p.full(q.most) {
-			return p, nil
+			return nil
 		}
 		r, err := p.copy(position, log.Value())
 		if err != nil {
-			return page{}, err
+			return err
 		}
 		if q.filter == nil && (q.hidden || !hidden(r.stream)) || q.filter != nil && q.filter.matches(r) {
 			p.keep(r)
 		}
 		if q.marks != nil {
-			q.marks.consider(&p, position)
+			q.marks.consider(p, position)
 		}
 		p.nextInLog, expected = position, position-1
 		if !q.backwards {
@@ -206,13 +229,13 @@ func (v view) logPage(q logQuery) (page, error) {
 		}
 	}
 	if err := log.Error(); err != nil {
-		return page{}, fmt.Errorf("read the log: %w", err)
+		return fmt.Errorf("read the log: %w", damaged(err))
 	}
 	if q.backwards && expected > 0 || !q.backwards && expected <= v.limit {
-		return page{}, &CorruptError{expected, "it is missing"}
+		return &CorruptError{expected, "it is missing"}
 	}
 	p.done = true
-	return p, nil
+	return nil
 }
 
 func (m *marks) consider(p *page, position uint64) {

@@ -38,7 +38,7 @@ func (v view) head(stream string) (head, error) {
 		}
 	}
 	if err := it.Error(); err != nil {
-		return head{}, fmt.Errorf("find the last event of a stream: %w", err)
+		return head{}, fmt.Errorf("find the last event of a stream: %w", damaged(err))
 	}
 	return head{revision: noStream}, nil
 }
@@ -74,7 +74,7 @@ func (v view) index(stream string) (*pebble.Iterator, error) {
 		UpperBound: append(streamKey(nil, stream, deleted), 0),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open the index of a stream: %w", err)
+		return nil, fmt.Errorf("open the index of a stream: %w", damaged(err))
 	}
 	return it, nil
 }
@@ -98,7 +98,7 @@ func (v view) position(stream string, revision int64) (position uint64, found bo
 		return 0, false, nil
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("find revision %d of a stream: %w", revision, err)
+		return 0, false, fmt.Errorf("find revision %d of a stream: %w", revision, damaged(err))
 	}
 	defer closer.Close()
 	if len(value) != 8 {
@@ -115,11 +115,11 @@ func (v view) record(position uint64) (record, error) {
 		return record{}, &CorruptError{position, "an index names it but it is missing"}
 	}
 	if err != nil {
-		return record{}, fmt.Errorf("read position %d: %w", position, err)
+		return record{}, fmt.Errorf("read position %d: %w", position, damaged(err))
 	}
 	stored := append([]byte(nil), value...)
 	if err := closer.Close(); err != nil {
-		return record{}, fmt.Errorf("read position %d: %w", position, err)
+		return record{}, fmt.Errorf("read position %d: %w", position, damaged(err))
 	}
 	return parseStored(position, stored)
 }
@@ -131,7 +131,7 @@ func (v view) revisionOf(stream string, id eventID) (revision int64, found bool,
 		return 0, false, nil
 	}
 	if err != nil {
-		return 0, false, fmt.Errorf("look up event id %s: %w", id, err)
+		return 0, false, fmt.Errorf("look up event id %s: %w", id, damaged(err))
 	}
 	defer closer.Close()
 	if len(value) != 8 {
@@ -151,7 +151,7 @@ func (v view) last() (uint64, error) {
 		return binary.BigEndian.Uint64(it.Key()[1:]), nil
 	}
 	if err := it.Error(); err != nil {
-		return 0, fmt.Errorf("find the last position: %w", err)
+		return 0, fmt.Errorf("find the last position: %w", damaged(err))
 	}
 	return 0, nil
 }
@@ -164,7 +164,7 @@ func (v view) log(from uint64) (*pebble.Iterator, error) {
 	}
 	it, err := v.db.NewIter(&pebble.IterOptions{LowerBound: logKey(nil, from), UpperBound: upper})
 	if err != nil {
-		return nil, fmt.Errorf("open the log at position %d: %w", from, err)
+		return nil, fmt.Errorf("open the log at position %d: %w", from, damaged(err))
 	}
 	return it, nil
 }
