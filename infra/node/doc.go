@@ -26,6 +26,7 @@
 //	connections              1,024, further ones wait
 //	open calls               8,192, on one connection 4,096; an idle subscription costs about 10 KiB
 //	appends being received   512 MiB
+//	appends on a slow disk   2,048 wait for it, further ones are refused
 //	pages on their way       128 MiB, and about 150 KiB for each further reader that takes nothing
 //
 // Beside that, memory is Options.CacheBytes and up to three times Options.MemtableBytes; of a log in memory, the log.
