@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,8 +77,23 @@ func appender(c *esdb.Client) appendFunc {
 // tableConnections is how many connections the users of an events table share.
 const tableConnections = 32
 
+// openTable starts a server of its own, as durable as a node: that of the tests does not wait for the disk.
 func openTable(b *testing.B) *sql.DB {
-	db := postgres.Fresh(b)
+	dir, err := os.MkdirTemp("/tmp", "node-bench-") // a server's user cannot enter b.TempDir
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { os.RemoveAll(dir) })
+	server, err := postgres.Start(context.Background(), dir+"/postgres")
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { server.Stop() })
+	db, err := postgres.Open(context.Background(), server.URL())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { db.Close() })
 	db.SetMaxOpenConns(tableConnections)
 	db.SetMaxIdleConns(tableConnections)
 	if _, err := db.Exec(`create table events (pos bigint generated always as identity primary key, stream text not null, version bigint not null,

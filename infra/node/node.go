@@ -44,7 +44,7 @@ const (
 const (
 	maxMessageBytes       = 17 << 20
 	maxConcurrentStreams  = 4_096 // calls at a time on one connection
-	streamWorkers         = 16
+	streamWorkers         = 64
 	httpTimeout           = 5 * time.Second // to send a request, to take the answer, to send the next one
 	callWindowBytes       = 256 << 10       // how much one call, and all of a connection, may send ahead; fixed windows
 	connectionWindowBytes = 1 << 20         // need no pings that measure the line
