@@ -3,6 +3,7 @@ package node
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -50,7 +51,7 @@ func (p *page) grow() int {
 	if p.arena == nil {
 		return 0
 	}
-	return max(min(2*cap(p.arena), p.room), arenaBytes)
+	return max(min(2*cap(p.arena), p.room-p.bytes), arenaBytes)
 }
 
 // untilDamage gives out what was read before something unreadable; the next page then begins with the error.
@@ -65,6 +66,9 @@ func (p *page) keep(r record) {
 	size := len(r.body) + checksumBytes
 	p.arena = p.arena[:len(p.arena)+size]
 	p.bytes += size
+	if len(p.records) == 1 { // there are more; they will be about as large
+		p.records = slices.Grow(p.records, min(p.room/size, pageRecords))
+	}
 	p.records = append(p.records, r)
 }
 
