@@ -52,6 +52,8 @@ const (
 	notAllowed         = "not-allowed"
 	notYetVisible      = "not-yet-visible"
 	wrongCredentials   = "wrong-credentials"
+	secondFactorNeeded = "second-factor-needed"
+	wrongCode          = "wrong-code"
 	passwordsDiffer    = "passwords-differ"
 	weakPassword       = "weak-password"
 	linkUsed           = "link-used"
@@ -72,6 +74,8 @@ var statuses = map[string]int{
 	submissionMissing:  http.StatusBadRequest,
 	loginNeeded:        http.StatusUnauthorized,
 	wrongCredentials:   http.StatusUnauthorized,
+	secondFactorNeeded: http.StatusUnauthorized,
+	wrongCode:          http.StatusUnauthorized,
 	notAllowed:         http.StatusForbidden,
 	crossOrigin:        http.StatusForbidden,
 	domain.NotFound:    http.StatusNotFound,
@@ -224,6 +228,13 @@ func (s *Server) refuse(w http.ResponseWriter, c *call, refusal domain.Refusal) 
 			return
 		}
 		w.Header().Set("WWW-Authenticate", "Bearer")
+	case secondFactorNeeded:
+		if c.route.Door == page {
+			w.Header().Set("Location", secondFactorFor(wishedPage(c)))
+			w.WriteHeader(http.StatusSeeOther)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", "Bearer")
 	case methodNotAllowed:
 		w.Header().Set("Allow", s.allowed(c.Request))
 	case notYetVisible:
@@ -243,10 +254,18 @@ func (s *Server) refuse(w http.ResponseWriter, c *call, refusal domain.Refusal) 
 
 // loginFor is the login page that leads back to the wished page.
 func loginFor(c *call) string {
-	if c.Method == http.MethodGet && c.URL.Path != "/" {
-		return "/login?" + url.Values{"next": {c.URL.RequestURI()}}.Encode()
+	if wished := wishedPage(c); wished != "" {
+		return "/login?" + url.Values{"next": {wished}}.Encode()
 	}
 	return "/login"
+}
+
+// wishedPage is the page to come back to after the login, empty if there is none.
+func wishedPage(c *call) string {
+	if c.Method == http.MethodGet && c.URL.Path != "/" {
+		return c.URL.RequestURI()
+	}
+	return ""
 }
 
 // headingOf an error page goes by what kind of no it is.

@@ -39,9 +39,11 @@ const (
 	accounting
 	auditors
 	operators
+	halfway // the password was right, the second factor is still to be shown
 
-	loggedIn = customers | accounting | auditors | operators
-	everyone = anonymous | loggedIn
+	staff    = accounting | auditors | operators
+	loggedIn = customers | staff
+	everyone = anonymous | halfway | loggedIn
 )
 
 func (w callers) String() string {
@@ -49,7 +51,7 @@ func (w callers) String() string {
 		return "everyone"
 	}
 	var names []string
-	for i, name := range []string{"anonymous", "customer", "accounting", "auditor", "operator"} {
+	for i, name := range []string{"anonymous", "customer", "accounting", "auditor", "operator", "halfway"} {
 		if w&(1<<i) != 0 {
 			names = append(names, name)
 		}
@@ -59,6 +61,9 @@ func (w callers) String() string {
 
 // callersOf an account: what it counts as when a route asks who may call it.
 func callersOf(account Account) callers {
+	if account.Half {
+		return halfway
+	}
 	switch account.Role {
 	case CustomerRole:
 		return customers
@@ -80,6 +85,8 @@ func (c *call) admit() error {
 		return nil
 	case who == anonymous:
 		return domain.Refusal{Code: loginNeeded}
+	case who == halfway:
+		return domain.Refusal{Code: secondFactorNeeded}
 	}
 	return domain.Refusal{Code: notAllowed}
 }
@@ -128,6 +135,8 @@ func routes() []route {
 		{get, "/login", page, everyone, nil, (*Server).showLogin},
 		{post, "/login", page, everyone, nil, (*Server).logIn},
 		{post, "/logout", page, everyone, nil, (*Server).logOut},
+		{get, secondFactorPath, page, halfway | staff, nil, (*Server).showSecondFactor},
+		{post, secondFactorPath, page, halfway | staff, nil, (*Server).checkSecondFactor},
 		{get, "/password/{link}", page, everyone, nil, (*Server).showPassword},
 		{post, "/password/{link}", page, everyone, nil, (*Server).setPassword},
 

@@ -15,16 +15,17 @@ import (
 
 // Options is everything the door needs; all fields without a note are required.
 type Options struct {
-	Log      domain.Log
-	Tables   *projections.Tables
-	Settle   func(ctx context.Context, at domain.Position, views ...string) error                             // projections.Settle on the portal's database
-	Await    func(ctx context.Context, since projections.Moment, views ...string) (projections.Moment, error) // projections.Await there
-	Accounts Accounts
-	Logins   Logins
-	Sessions Sessions
-	Mailbox  Mailbox                     // nil: there is no page with letters
-	Ready    func(context.Context) error // nil error: log and database answer
-	Vendor   Vendor
+	Log           domain.Log
+	Tables        *projections.Tables
+	Settle        func(ctx context.Context, at domain.Position, views ...string) error                             // projections.Settle on the portal's database
+	Await         func(ctx context.Context, since projections.Moment, views ...string) (projections.Moment, error) // projections.Await there
+	Accounts      Accounts
+	Logins        Logins
+	SecondFactors SecondFactors
+	Sessions      Sessions
+	Mailbox       Mailbox                     // nil: there is no page with letters
+	Ready         func(context.Context) error // nil error: log and database answer
+	Vendor        Vendor
 	// PoisonQueue is the stream of the events that the process manager could not digest.
 	PoisonQueue string
 	Demo        []DemoLogin // shown on the login page; empty outside a demonstration
@@ -39,6 +40,8 @@ type DemoLogin struct {
 	Who      string // in the portal's language: what this login shows
 	User     string
 	Password string
+	NextCode func(context.Context) (string, error) // of staff: a code that will be accepted, empty while all are used; nil: needs none
+	Code     string                                // what NextCode has answered
 }
 
 // Server answers people and programs. It is safe for concurrent use.

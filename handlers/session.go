@@ -3,8 +3,10 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"netrom.pl/portal/domain"
@@ -27,6 +29,7 @@ type Account struct {
 	Role     Role
 	Customer domain.CustomerID
 	Language domain.Language
+	Half     bool // has shown the password and not yet the second factor
 }
 
 // Accounts knows who may log in. Authenticate answers ErrCredentials whatever the reason. RedeemLink sets the
@@ -37,7 +40,10 @@ type Accounts interface {
 	RedeemLink(ctx context.Context, link, password string) error
 }
 
-// Sessions remembers who is logged in. Session answers ErrNoSession for a token that is ended, too old or unknown;
+// needsSecondFactor tells who has to show more than a password.
+func (a Account) needsSecondFactor() bool { return a.Role != CustomerRole }
+
+// Sessions remembers who is logged in, and whether only by half. Session answers ErrNoSession for a token that is ended, too old or unknown;
 // changes of the account are effective with the next call.
 type Sessions interface {
 	StartSession(ctx context.Context, account Account) (token string, err error)
@@ -121,6 +127,9 @@ func (s *Server) showStart(c *call) (reply, error) {
 	if c.account.ID == "" {
 		return reply{location: "/login"}, nil
 	}
+	if c.account.Half {
+		return reply{location: secondFactorPath}, nil
+	}
 	return reply{location: afterLogin(c.account.Role)}, nil
 }
 
@@ -132,14 +141,33 @@ type loginView struct {
 
 func (s *Server) showLogin(c *call) (reply, error) {
 	next := localPath(c.URL.Query().Get("next"))
-	if c.account.ID != "" {
+	if c.account.ID != "" && !c.account.Half {
 		return reply{location: localOr(next, afterLogin(c.account.Role))}, nil
 	}
-	answer := reply{page: "login", view: loginView{Next: next, Demo: s.Demo}}
+	demo, err := s.demoLogins(c)
+	if err != nil {
+		return reply{}, err
+	}
+	answer := reply{page: "login", view: loginView{Next: next, Demo: demo}}
 	if c.URL.Query().Has("password-set") {
 		answer.notice = c.say("password.done")
 	}
 	return answer, nil
+}
+
+// demoLogins are the demonstration's logins, staff with the code of this moment.
+func (s *Server) demoLogins(c *call) ([]DemoLogin, error) {
+	logins := slices.Clone(s.Demo)
+	for i := range logins {
+		if logins[i].NextCode == nil {
+			continue
+		}
+		var err error
+		if logins[i].Code, err = logins[i].NextCode(c.Context()); err != nil {
+			return nil, fmt.Errorf("show demo code: %w", err)
+		}
+	}
+	return logins, nil
 }
 
 // localPath is the path if it leads to a page of this portal, and nothing else.
@@ -166,10 +194,16 @@ func (s *Server) logIn(c *call) (reply, error) {
 		return reply{}, err
 	}
 	user, next := form.Get("user"), localPath(form.Get("next"))
-	account, token, err := s.enter(c, user, form.Get("password"))
+	account, err := s.authenticate(c, user, form.Get("password"))
 	if refusal, no := domain.IsRefusal(err); no {
-		return reply{page: "login", view: loginView{Next: next, User: user, Demo: s.Demo}, refusal: &refusal}, nil
+		demo, err := s.demoLogins(c)
+		return reply{page: "login", view: loginView{Next: next, User: user, Demo: demo}, refusal: &refusal}, err
 	}
+	if err != nil {
+		return reply{}, err
+	}
+	account.Half = account.needsSecondFactor()
+	token, err := s.Sessions.StartSession(c.Context(), account)
 	if err != nil {
 		return reply{}, err
 	}
@@ -178,25 +212,32 @@ func (s *Server) logIn(c *call) (reply, error) {
 			return reply{}, err
 		}
 	}
-	session := s.cookie(s.sessionCookie(), token, 0)
-	return reply{location: localOr(next, afterLogin(account.Role)), cookies: []*http.Cookie{session}}, nil
+	answer := reply{location: localOr(next, afterLogin(account.Role)), cookies: []*http.Cookie{s.cookie(s.sessionCookie(), token, 0)}}
+	if account.Half {
+		answer.location = secondFactorFor(next)
+	}
+	return answer, nil
 }
 
-// enter checks user name and password and starts a session.
-func (s *Server) enter(c *call, user, password string) (Account, string, error) {
+// secondFactorFor is the page that asks for a code and then leads to the wished page.
+func secondFactorFor(next string) string {
+	if next == "" {
+		return secondFactorPath
+	}
+	return secondFactorPath + "?" + url.Values{"next": {next}}.Encode()
+}
+
+// authenticate checks user name and password.
+func (s *Server) authenticate(c *call, user, password string) (Account, error) {
 	no := domain.Refusal{Code: wrongCredentials}
 	if user == "" || password == "" || len(user) > userNameMax || len(password) > passwordMax {
-		return Account{}, "", no
+		return Account{}, no
 	}
 	account, err := s.Accounts.Authenticate(c.Context(), user, password)
 	if errors.Is(err, ErrCredentials) {
-		return Account{}, "", no
+		return Account{}, no
 	}
-	if err != nil {
-		return Account{}, "", err
-	}
-	token, err := s.Sessions.StartSession(c.Context(), account)
-	return account, token, err
+	return account, err
 }
 
 func (s *Server) logOut(c *call) (reply, error) {
@@ -214,11 +255,21 @@ func (s *Server) startSession(c *call) (reply, error) {
 	var in struct {
 		User     string `json:"user"`
 		Password string `json:"password"`
+		Code     string `json:"code"` // of the vendor's own people
 	}
 	if err := c.read(&in, false); err != nil {
 		return reply{}, err
 	}
-	_, token, err := s.enter(c, in.User, in.Password)
+	account, err := s.authenticate(c, in.User, in.Password)
+	if err != nil {
+		return reply{}, err
+	}
+	if account.needsSecondFactor() {
+		if err := s.checkCodeOf(c, account, in.Code); err != nil {
+			return reply{}, err
+		}
+	}
+	token, err := s.Sessions.StartSession(c.Context(), account)
 	if err != nil {
 		return reply{}, err
 	}

@@ -80,9 +80,9 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 		})
 	}
 	t.Cleanup(func() { stop(); running.Wait() })
-	w.people = &people{sessions: map[string]Account{}, logins: map[string]Login{}, owners: map[string]domain.CustomerID{}}
+	w.people = &people{sessions: map[string]Account{}, logins: map[string]Login{}, owners: map[string]domain.CustomerID{}, enrolled: map[string]bool{}}
 	o := Options{
-		Log: w.log, Tables: tables, Accounts: w.people, Sessions: w.people, Logins: w.people, PoisonQueue: "poison-test",
+		Log: w.log, Tables: tables, Accounts: w.people, Sessions: w.people, Logins: w.people, SecondFactors: w.people, PoisonQueue: "poison-test",
 		Settle: func(ctx context.Context, at domain.Position, views ...string) error {
 			return projections.Settle(ctx, w.views, at, views...)
 		},
@@ -261,6 +261,7 @@ type people struct {
 	sessions map[string]Account
 	logins   map[string]Login // by account; of customers
 	owners   map[string]domain.CustomerID
+	enrolled map[string]bool
 	trouble  error // of the database
 }
 
@@ -369,6 +370,35 @@ func (p *people) EndSession(_ context.Context, token string) error {
 	return nil
 }
 
+// goodCode is what everybody's app shows in the tests. Staff whose user name ends in -new have none connected yet.
+const goodCode = "123456"
+
+func (p *people) ToEnrol(_ context.Context, account string) (string, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if strings.HasSuffix(account, "-new") && !p.enrolled[account] {
+		return "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ", nil
+	}
+	return "", nil
+}
+
+func (p *people) Enrol(ctx context.Context, account, code string) ([]string, error) {
+	if err := p.Check(ctx, account, code); err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.enrolled[account] = true
+	return []string{"AAAA-BBBB-CCCC-DDDD", "EEEE-FFFF-GGGG-HHHH"}, nil
+}
+
+func (p *people) Check(_ context.Context, _, code string) error {
+	if code != goodCode {
+		return ErrCode
+	}
+	return nil
+}
+
 // lines are what the portal has logged so far.
 type lines struct {
 	mu   sync.Mutex
@@ -417,6 +447,11 @@ func (w *world) browser(user string) *visitor {
 	if a.StatusCode != http.StatusSeeOther {
 		w.t.Fatalf("log in as %s: %s\n%s", user, a.Status, a.text)
 	}
+	if a.Header.Get("Location") == "/second-factor" {
+		if a = v.post("/second-factor", "code", goodCode); a.StatusCode != http.StatusSeeOther {
+			w.t.Fatalf("second factor of %s: %s\n%s", user, a.Status, a.text)
+		}
+	}
 	return v
 }
 
@@ -425,7 +460,7 @@ func (w *world) program(user string) *visitor {
 	w.t.Helper()
 	v := w.anybody()
 	var in struct{ Token string }
-	v.call("POST", "/api/session", map[string]string{"user": user, "password": "secret-" + user}, http.StatusCreated, &in)
+	v.call("POST", "/api/session", map[string]string{"user": user, "password": "secret-" + user, "code": goodCode}, http.StatusCreated, &in)
 	v.token = in.Token
 	return v
 }

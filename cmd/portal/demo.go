@@ -15,6 +15,7 @@ import (
 	"netrom.pl/portal/demo"
 	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/infra/mail"
+	"netrom.pl/portal/infra/vault"
 )
 
 // demoFiles are loaded in this order: customers own programs of the catalogue.
@@ -61,7 +62,8 @@ func (p *portal) openDemo(ctx context.Context, stdout io.Writer) error {
 	for _, login := range demoPeople {
 		fmt.Fprintf(stdout, "  %-12s %-24s %s\n", login.user, demoPassword(login.user), login.who)
 	}
-	fmt.Fprintf(stdout, "\nLetters: %s/mailbox\n", p.vendor.URL)
+	fmt.Fprintf(stdout, "\nStaff (księgowość, audytor, operator) also need a code; the login page of the demonstration shows it.\n")
+	fmt.Fprintf(stdout, "Letters: %s/mailbox\n", p.vendor.URL)
 	return nil
 }
 
@@ -100,15 +102,31 @@ var demoPeople = []demoPerson{
 	{"operator", "operator", handlers.OperatorRole},
 }
 
-func demoLogins(demo bool) []handlers.DemoLogin {
+// demoLogins are what the login page of a demonstration shows, with the codes of the staff.
+func (p *portal) demoLogins(demo bool) []handlers.DemoLogin {
 	if !demo {
 		return nil
 	}
 	var logins []handlers.DemoLogin
 	for _, person := range demoPeople {
-		logins = append(logins, handlers.DemoLogin{Who: person.who, User: person.user, Password: demoPassword(person.user)})
+		login := handlers.DemoLogin{Who: person.who, User: person.user, Password: demoPassword(person.user)}
+		if person.role != handlers.CustomerRole {
+			login.NextCode = func(ctx context.Context) (string, error) { return p.demoCode(ctx, person.user) }
+		}
+		logins = append(logins, login)
 	}
 	return logins
+}
+
+func (p *portal) demoCode(ctx context.Context, user string) (string, error) {
+	account, err := p.base.Vault.FindAccount(ctx, user)
+	if errors.Is(err, vault.ErrNoAccount) {
+		return "", nil // a rehearsal has customers only
+	}
+	if err != nil {
+		return "", err
+	}
+	return p.base.Vault.NextCode(ctx, account.ID)
 }
 
 // demoVendor is who sells in the demonstration: an example, unless the folder says it already.

@@ -48,7 +48,11 @@ func (p people) StartSession(ctx context.Context, account handlers.Account) (str
 	if err != nil {
 		return "", err
 	}
-	token, _, err := p.Vault.StartSession(ctx, current)
+	start := p.Vault.StartSession
+	if account.Half {
+		start = p.Vault.StartHalfSession
+	}
+	token, _, err := start(ctx, current)
 	return token, err
 }
 
@@ -58,7 +62,36 @@ func (p people) Session(ctx context.Context, token string) (handlers.Account, er
 	if errors.Is(err, vault.ErrNoSession) {
 		return handlers.Account{}, handlers.ErrNoSession
 	}
-	return accountOf(session.Account), err
+	account := accountOf(session.Account)
+	account.Half = session.Half
+	return account, err
+}
+
+// ToEnrol is [handlers.SecondFactors].
+func (p people) ToEnrol(ctx context.Context, account string) (string, error) {
+	secret, err := p.Vault.ProposeSecondFactor(ctx, account)
+	if errors.Is(err, vault.ErrFactorExists) {
+		return "", nil
+	}
+	return secret, err
+}
+
+// Enrol is [handlers.SecondFactors].
+func (p people) Enrol(ctx context.Context, account, code string) ([]string, error) {
+	recovery, err := p.Vault.ConfirmSecondFactor(ctx, account, code)
+	if errors.Is(err, vault.ErrCode) {
+		err = handlers.ErrCode
+	}
+	return recovery, err
+}
+
+// Check is [handlers.SecondFactors].
+func (p people) Check(ctx context.Context, account, code string) error {
+	err := p.Vault.CheckSecondFactor(ctx, account, code)
+	if errors.Is(err, vault.ErrCode) {
+		err = handlers.ErrCode
+	}
+	return err
 }
 
 // LoginsOf is [handlers.Logins].
@@ -157,10 +190,30 @@ func (i *importer) setDemoPassword(ctx context.Context, person demoPerson) error
 	if err != nil {
 		return fmt.Errorf("make demo login %s: %w", person.user, err)
 	}
+	if person.role != handlers.CustomerRole {
+		if err := i.enrolDemo(ctx, account.ID); err != nil {
+			return fmt.Errorf("enrol demo login %s: %w", person.user, err)
+		}
+	}
 	if _, err := i.vault.Authenticate(ctx, person.user, demoPassword(person.user)); err == nil {
 		return nil
 	}
 	return i.vault.SetPassword(ctx, account.ID, demoPassword(person.user))
+}
+
+// enrolDemo gives an account of the demonstration the second factor whose codes its login page shows.
+func (i *importer) enrolDemo(ctx context.Context, account string) error {
+	if _, err := i.vault.ProposeSecondFactor(ctx, account); errors.Is(err, vault.ErrFactorExists) {
+		return nil
+	} else if err != nil {
+		return err
+	}
+	code, err := i.vault.NextCode(ctx, account)
+	if err != nil {
+		return err
+	}
+	_, err = i.vault.ConfirmSecondFactor(ctx, account, code)
+	return err
 }
 
 // makeAccount is `portal account`: a login for the vendor's own people. It prints the one-time link, because there is no
@@ -169,8 +222,9 @@ func makeAccount(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	flags, data := foundation.Flags("portal account")
 	role := flags.String("role", "", "`ROLE`: accounting, auditor or operator")
 	language := flags.String("language", string(domain.Polish), "`LANGUAGE` of the pages: pl or en")
+	forget := flags.Bool("forget-second-factor", false, "let the account connect a new authenticator app at its next login, when phone and recovery codes are lost")
 	url := flags.String("url", "", "`URL` under which people reach the portal (default: that of the running portal, or http://localhost:8080)")
-	names, err := foundation.Parse(flags, args, "portal account [-data DIR] [-url URL] [-language LANGUAGE] -role ROLE USER", 1, stdout)
+	names, err := foundation.Parse(flags, args, "portal account [-data DIR] [-url URL] [-language LANGUAGE] [-forget-second-factor] -role ROLE USER", 1, stdout)
 	if err != nil {
 		return err
 	}
@@ -194,10 +248,10 @@ func makeAccount(ctx context.Context, args []string, stdout, stderr io.Writer) e
 		return err
 	}
 	pages := cmp.Or(*url, base.PortalURL(), "http://localhost:8080")
-	return errors.Join(staffLink(ctx, base.Vault, vault.Account{UserName: names[0], Role: vault.Role(*role), Language: *language}, pages, stdout), base.Close())
+	return errors.Join(staffLink(ctx, base.Vault, vault.Account{UserName: names[0], Role: vault.Role(*role), Language: *language}, *forget, pages, stdout), base.Close())
 }
 
-func staffLink(ctx context.Context, v *vault.Vault, wanted vault.Account, url string, stdout io.Writer) error {
+func staffLink(ctx context.Context, v *vault.Vault, wanted vault.Account, forget bool, url string, stdout io.Writer) error {
 	account, err := v.FindAccount(ctx, wanted.UserName)
 	if errors.Is(err, vault.ErrNoAccount) {
 		account, err = v.CreateAccount(ctx, wanted)
@@ -207,6 +261,12 @@ func staffLink(ctx context.Context, v *vault.Vault, wanted vault.Account, url st
 	}
 	if account.Role != wanted.Role {
 		return fmt.Errorf("%s has an account with the role %s; choose another user name", wanted.UserName, account.Role)
+	}
+	if forget {
+		if err := v.ForgetSecondFactor(ctx, account.ID); err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "%s connects a new authenticator app at the next login.\n", account.UserName)
 	}
 	now := time.Now()
 	token, err := v.IssueLink(ctx, account.ID, int(now.Unix()), now, linkLife)

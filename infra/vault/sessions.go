@@ -15,6 +15,8 @@ const (
 	seenPause = time.Minute
 	// clockTolerance is how far behind another portal's clock ours may be.
 	clockTolerance = 5 * time.Minute
+	// halfSessionLife is how long somebody may take to show the second factor.
+	halfSessionLife = 10 * time.Minute
 )
 
 // ErrNoSession is the only answer to a token that lets nobody in: unknown,
@@ -27,10 +29,11 @@ type Session struct {
 	Account   Account
 	StartedAt time.Time
 	SeenAt    time.Time // to the minute
+	Half      bool      // the second factor is still to be shown
 }
 
 // sessionQuery is on the path of every request: prepared, and one round trip.
-const sessionQuery = `select ` + accountColumns + `, s.started_at, s.seen_at
+const sessionQuery = `select ` + accountColumns + `, s.started_at, s.seen_at, s.half
 	from vault.sessions s join vault.accounts a on a.id = s.account_id and a.password_serial = s.password_serial
 	where s.token_hash = $1 and not a.locked`
 
@@ -38,19 +41,29 @@ const sessionQuery = `select ` + accountColumns + `, s.started_at, s.seen_at
 // hash of the token is kept. It answers ErrLogin when the password was changed
 // or the account locked since the account was read.
 func (v *Vault) StartSession(ctx context.Context, account Account) (token string, session Session, err error) {
+	return v.startSession(ctx, account, false)
+}
+
+// StartHalfSession is StartSession for somebody who has shown the password and
+// not yet the second factor. It ends soon; a whole one takes its place.
+func (v *Vault) StartHalfSession(ctx context.Context, account Account) (token string, session Session, err error) {
+	return v.startSession(ctx, account, true)
+}
+
+func (v *Vault) startSession(ctx context.Context, account Account, half bool) (token string, session Session, err error) {
 	random, err := v.random(sessionTokenBytes)
 	if err != nil {
 		return "", Session{}, fmt.Errorf("start session: %w", err)
 	}
 	token = base64.RawURLEncoding.EncodeToString(random)
 	now := v.now()
-	result, err := v.db.ExecContext(ctx, `insert into vault.sessions (token_hash, account_id, password_serial, started_at, seen_at)
-		select $1, a.id, a.password_serial, $4, $4 from vault.accounts a where a.id = $2 and a.password_serial = $3 and not a.locked`,
-		tokenHash(token), account.ID, account.PasswordSerial, now)
+	result, err := v.db.ExecContext(ctx, `insert into vault.sessions (token_hash, account_id, password_serial, started_at, seen_at, half)
+		select $1, a.id, a.password_serial, $4, $4, $5 from vault.accounts a where a.id = $2 and a.password_serial = $3 and not a.locked`,
+		tokenHash(token), account.ID, account.PasswordSerial, now, half)
 	if err := wantRow(result, err, ErrLogin); err != nil {
 		return "", Session{}, fmt.Errorf("start session: %w", err)
 	}
-	return token, Session{Account: account, StartedAt: now, SeenAt: now}, nil
+	return token, Session{Account: account, StartedAt: now, SeenAt: now, Half: half}, nil
 }
 
 // Session returns who shows the token, and notes that it was seen. It answers
@@ -64,7 +77,7 @@ func (v *Vault) Session(ctx context.Context, token string) (Session, error) {
 	a := &s.Account
 	// A query that can be cancelled costs the driver two more changes of goroutine; this one is over sooner.
 	err := v.session.QueryRowContext(context.WithoutCancel(ctx), hashed).Scan(&a.ID, &a.UserName, &a.Role, &a.CustomerID, &a.Language, &a.Locked,
-		&a.PasswordSerial, &s.StartedAt, &s.SeenAt)
+		&a.PasswordSerial, &s.StartedAt, &s.SeenAt, &s.Half)
 	if errors.Is(err, sql.ErrNoRows) {
 		return Session{}, ErrNoSession
 	}
@@ -93,6 +106,7 @@ func (v *Vault) Session(ctx context.Context, token string) (Session, error) {
 // was started before the clock was set back, and its age can't be told.
 func (v *Vault) alive(s Session, now time.Time) bool {
 	return now.Sub(s.StartedAt) < v.options.SessionLife &&
+		(!s.Half || now.Sub(s.StartedAt) < halfSessionLife) &&
 		now.Sub(s.SeenAt) < v.options.SessionIdle &&
 		!s.StartedAt.After(now.Add(clockTolerance))
 }
