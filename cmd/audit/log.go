@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"slices"
 	"time"
 
@@ -42,9 +41,7 @@ func printLog(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	if known := func(k domain.Kind) bool { return k.Name == *kind }; *kind != "" && !slices.ContainsFunc(domain.Kinds, known) {
 		return foundation.UsageError{Err: fmt.Errorf("there is no event type %q; docs/events.md lists them, OrderSubmitted is one", *kind)}
 	}
-	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
-	options.LogOnly, options.Existing = true, true
-	base, err := foundation.Open(ctx, options)
+	base, err := openLog(ctx, *data, stderr)
 	if err != nil {
 		return err
 	}

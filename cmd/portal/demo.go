@@ -26,7 +26,7 @@ func playDemo(ctx context.Context, args []string, stdout, stderr io.Writer) erro
 	flags, data := foundation.Flags("portal demo")
 	s.flags(flags)
 	once := flags.Bool("once", false, "play the main job over HTTP, SMTP and a bank's file, print one line per step, and end")
-	if _, err := foundation.Parse(flags, args, "portal demo [-data DIR] [-listen ADDRESS] [-url URL] [-once]", 0, stdout); err != nil {
+	if _, err := foundation.Parse(flags, args, "portal demo [-data DIR] [-listen ADDRESS] [-url URL] [-checkpoints DIR] [-once]", 0, stdout); err != nil {
 		return err
 	}
 	if s.data = *data; !*once {

@@ -26,18 +26,19 @@ import (
 
 // portal is everything that runs: the circle from the door to the log, the views and back, and the process manager.
 type portal struct {
-	base       *foundation.Foundation
-	views      *sqlx.DB
-	tables     *projections.Tables
-	log        domain.Log
-	vendor     handlers.Vendor
-	publicKeys activation.Keys
-	fulfilment *handlers.Fulfilment
-	poison     message.Publisher
-	server     *http.Server
-	listener   net.Listener
-	logger     *slog.Logger
-	closers    []func() error
+	base        *foundation.Foundation
+	views       *sqlx.DB
+	tables      *projections.Tables
+	log         domain.Log
+	vendor      handlers.Vendor
+	publicKeys  activation.Keys
+	fulfilment  *handlers.Fulfilment
+	checkpoints string // where they are copied to
+	poison      message.Publisher
+	server      *http.Server
+	listener    net.Listener
+	logger      *slog.Logger
+	closers     []func() error
 }
 
 // limits of the HTTP server; what a request itself may contain is limited by handlers.
@@ -87,6 +88,7 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 	if p.vendor.URL = s.url; p.vendor.URL == "" {
 		p.vendor.URL = listenURL(s.listen, p.listener.Addr())
 	}
+	p.checkpoints = s.checkpoints
 	p.log = domain.KeepWarm(p.base.Log, warmStreamsMax)
 	if p.views, err = p.base.OpenSchema(ctx, foundation.ViewsSchema); err != nil {
 		return err
@@ -174,6 +176,7 @@ func (p *portal) run(ctx context.Context) error {
 		foundation.RunViews(ctx, p.views, p.base.Log, p.logger, func(err error) { p.logger.Error("a view has stopped; it will try again", "error", err) })
 	})
 	running.Go(func() { p.keepProcessManager(ctx) })
+	running.Go(func() { p.keepWitness(ctx) })
 	running.Go(func() { p.sweep(ctx) })
 	running.Go(func() {
 		select {

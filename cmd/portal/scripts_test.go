@@ -60,7 +60,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": scriptStart, "hold": scriptHold, "signal": scriptSignal, "ends": scriptEnds, "gone": scriptGone, "await": scriptAwait, "nobody": scriptNobody,
 			"http": scriptHTTP, "login": scriptLogin, "form": scriptForm,
-			"statement": scriptStatement, "fill": scriptFill, "attachment": scriptAttachment, "damage": scriptDamage,
+			"statement": scriptStatement, "fill": scriptFill, "attachment": scriptAttachment, "damage": scriptDamage, "tamper": scriptTamper,
 		},
 	})
 }

@@ -16,7 +16,7 @@ func serve(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	var s settings
 	flags, data := foundation.Flags("portal serve")
 	s.flags(flags)
-	if _, err := foundation.Parse(flags, args, "portal serve [-data DIR] [-listen ADDRESS] [-url URL]", 0, stdout); err != nil {
+	if _, err := foundation.Parse(flags, args, "portal serve [-data DIR] [-listen ADDRESS] [-url URL] [-checkpoints DIR]", 0, stdout); err != nil {
 		return err
 	}
 	s.data = *data

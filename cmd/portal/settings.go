@@ -20,16 +20,18 @@ import (
 
 // settings are what the command line and the environment say about a running portal.
 type settings struct {
-	data   string
-	listen string
-	url    string
-	smtp   string // SMTP_URL; empty: letters go into the data folder
-	demo   bool
+	data        string
+	listen      string
+	url         string
+	smtp        string // SMTP_URL; empty: letters go into the data folder
+	demo        bool
+	checkpoints string // folder to which checkpoints of the log are copied; empty: they stay in the data folder
 }
 
 func (s *settings) flags(set *flag.FlagSet) {
 	set.StringVar(&s.listen, "listen", "localhost:8080", "`ADDRESS` to listen on")
 	set.StringVar(&s.url, "url", "", "`URL` under which people reach the portal, for links in letters (default http://ADDRESS)")
+	set.StringVar(&s.checkpoints, "checkpoints", os.Getenv("CHECKPOINTS_DIR"), "folder `DIR`, best on another machine, to which signed checkpoints of the event log are copied")
 	s.smtp = os.Getenv("SMTP_URL")
 }
 

@@ -24,8 +24,8 @@ func (c Checkpoint) text() string {
 	return c.Origin + "\n" + strconv.FormatInt(c.Size, 10) + "\n" + c.Root.String() + "\n"
 }
 
-// tree is what the checkpoint vouches for.
-func (c Checkpoint) tree() tlog.Tree { return tlog.Tree{N: c.Size, Hash: c.Root} }
+// Tree is what the checkpoint vouches for.
+func (c Checkpoint) Tree() tlog.Tree { return tlog.Tree{N: c.Size, Hash: c.Root} }
 
 // parseCheckpoint reads the text of a signed note. Lines after the third are extensions and mean nothing here.
 func parseCheckpoint(text string) (Checkpoint, error) {

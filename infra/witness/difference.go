@@ -89,7 +89,7 @@ func locate(ctx context.Context, log Log, agreed place, signed []Named, copies [
 }
 
 func (f *Folder) isIntact(c Named) bool {
-	return f.addsUp(c.tree(), func(int64, []tlog.Hash) error { return nil }) == nil
+	return f.addsUp(c.Tree(), func(int64, []tlog.Hash) error { return nil }) == nil
 }
 
 // compare walks through the log and the signed entries until they differ.

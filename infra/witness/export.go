@@ -22,7 +22,7 @@ func (w *Witness) copied() (Checkpoint, bool) {
 }
 
 func (w *Witness) exportFolder() *Folder {
-	return &Folder{Dir: w.options.Export, tiles: tilesFolder, disk: w.folder.disk}
+	return &Folder{Dir: w.options.Export, tiles: TilesFolder, disk: w.folder.disk}
 }
 
 // export copies what was signed and is not copied yet. It never replaces a checkpoint that contradicts ours or is not of our log.
@@ -78,7 +78,7 @@ func (w *Witness) copyTo(to *Folder, after int64) error {
 	for _, file := range []struct {
 		name    string
 		content []byte
-	}{{KeysFile, w.keys.Text()}, {filepath.Join(dailyFolder, day), w.signed.Note}, {checkpointFile, w.signed.Note}} {
+	}{{KeysFile, w.keys.Text()}, {filepath.Join(dailyFolder, day), w.signed.Note}, {CheckpointFile, w.signed.Note}} {
 		if err := to.disk.write(filepath.Join(to.Dir, file.name), file.content, 0o644); err != nil {
 			return err
 		}

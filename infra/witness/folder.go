@@ -26,8 +26,8 @@ const entriesLevel = -1
 
 // Names in a folder.
 const (
-	tilesFolder    = "tile"
-	checkpointFile = "checkpoint"
+	TilesFolder    = "tile"
+	CheckpointFile = "checkpoint" // the newest one
 )
 
 // Limits of what is read from a folder.
@@ -40,12 +40,12 @@ const (
 // or not at all. Source: C2SP, tlog-tiles.
 type Folder struct {
 	Dir   string
-	tiles string // where tiles are: tilesFolder; another name while a damaged tree is built again
+	tiles string // where tiles are: TilesFolder; another name while a damaged tree is built again
 	disk  disk
 }
 
 // OpenFolder answers the folder, which need not exist yet.
-func OpenFolder(dir string) *Folder { return &Folder{Dir: dir, tiles: tilesFolder, disk: durable{}} }
+func OpenFolder(dir string) *Folder { return &Folder{Dir: dir, tiles: TilesFolder, disk: durable{}} }
 
 // disk is where files are. write makes a file appear whole or not at all, with the folders above it.
 type disk interface {
@@ -174,7 +174,7 @@ func (f *Folder) entries(from, to int64) iter.Seq2[[]byte, error] {
 
 // readCheckpoint reads the newest checkpoint; fs.ErrNotExist when there is none.
 func (f *Folder) readCheckpoint(keys Keys) (Checkpoint, error) {
-	return LoadCheckpoint(filepath.Join(f.Dir, checkpointFile), keys)
+	return LoadCheckpoint(filepath.Join(f.Dir, CheckpointFile), keys)
 }
 
 func readAtMost(path string, limit int64) ([]byte, error) {

@@ -37,7 +37,7 @@ func Prove(f *Folder, c Checkpoint, index int64, event Event) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	path, err := tlog.ProveRecord(c.Size, index, f.hashes(c.tree()))
+	path, err := tlog.ProveRecord(c.Size, index, f.hashes(c.Tree()))
 	if err != nil {
 		return nil, fmt.Errorf("prove event %d: %w", index, err)
 	}

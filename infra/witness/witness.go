@@ -129,7 +129,7 @@ func (w *Witness) load(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	t, damage := loadTree(w.folder, signed.tree())
+	t, damage := loadTree(w.folder, signed.Tree())
 	if damage != nil {
 		w.options.Logger.Error("the stored tree of the event log is damaged; it is built again from the log", "error", damage)
 		w.at = 0
@@ -222,7 +222,7 @@ func (w *Witness) sign() error {
 	if next, err = w.key.sign(next); err != nil {
 		return err
 	}
-	if err := w.folder.disk.write(filepath.Join(w.folder.Dir, checkpointFile), next.Note, 0o644); err != nil {
+	if err := w.folder.disk.write(filepath.Join(w.folder.Dir, CheckpointFile), next.Note, 0o644); err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
 	w.signed = next

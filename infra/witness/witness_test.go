@@ -30,7 +30,7 @@ func TestTheTreeFollowsTheLog(t *testing.T) {
 			if err != nil || !reflect.DeepEqual(c, signed) {
 				t.Errorf("%s has %+v, want %+v: %v", folder, c, signed, err)
 			}
-			if err := OpenFolder(folder).Check(signed.tree()); err != nil {
+			if err := OpenFolder(folder).Check(signed.Tree()); err != nil {
 				t.Error(err)
 			}
 		}
@@ -91,7 +91,7 @@ func TestContradictionsAreNotSigned(t *testing.T) {
 			if err != nil || !reflect.DeepEqual(c, signed) {
 				t.Errorf("where checkpoints are copied to is %+v now: %v", c, err)
 			}
-			if err := OpenFolder(export).Check(signed.tree()); err != nil {
+			if err := OpenFolder(export).Check(signed.Tree()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -193,7 +193,7 @@ func TestEveryWriteMayBeTheLast(t *testing.T) {
 					err := w.CatchUp(t.Context())
 					signed := witnessed(t, dir, export, all)
 					for _, folder := range []string{dir, export} {
-						if err := OpenFolder(folder).Check(signed.tree()); err != nil || signed.Size != 270 {
+						if err := OpenFolder(folder).Check(signed.Tree()); err != nil || signed.Size != 270 {
 							t.Errorf("after the cut at write %d: %v", cut, err)
 						}
 					}
@@ -242,7 +242,7 @@ func TestDamagedTilesAreBuiltAgain(t *testing.T) {
 			if err := damage(); err != nil {
 				t.Fatal(err)
 			}
-			if OpenFolder(dir).Check(signed.tree()) == nil {
+			if OpenFolder(dir).Check(signed.Tree()) == nil {
 				t.Errorf("%s %s: the check finds nothing", path, name)
 			}
 			// Whoever verifies the log needs no tiles; the witness needs those at the edge, and builds them again.
@@ -257,7 +257,7 @@ func TestDamagedTilesAreBuiltAgain(t *testing.T) {
 			if err := quickRestore(path, content); err != nil {
 				t.Fatal(err)
 			}
-			if err := OpenFolder(dir).Check(signed.tree()); err != nil {
+			if err := OpenFolder(dir).Check(signed.Tree()); err != nil {
 				t.Errorf("%s %s: %v", path, name, err)
 			}
 		}
