@@ -47,7 +47,7 @@ func parseCheckpoint(text string) (Checkpoint, error) {
 // Reasons why a checkpoint is worth nothing.
 var (
 	ErrRevoked    = errors.New("it is signed with a key that was revoked")
-	ErrUnknownKey = errors.New("it is signed with no key on the list")
+	ErrUnknownKey = errors.New("it is signed with no key on the list; after a rotation the list must have the new key")
 )
 
 // Open verifies a checkpoint. Signatures by others are ignored, as long as one of the log's own keys has signed that is not revoked.

@@ -3,6 +3,8 @@ package witness
 import (
 	"encoding/hex"
 	"math"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -23,6 +25,14 @@ func TestEntryIsWhatTheDocumentationSays(t *testing.T) {
 	}
 	if leaf := leafHash(entry); hex.EncodeToString(leaf[:]) != "e44952922adf9108b5e2a2d1ca4f22265b88bbfb01ae3ba07068fb4ed07ec143" {
 		t.Errorf("the leaf is %x", leaf[:])
+	}
+	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "audit.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := strings.ReplaceAll(string(page), "\n", "")
+	if leaf := leafHash(entry); !strings.Contains(shown, want) || !strings.Contains(shown, hex.EncodeToString(leaf[:])) {
+		t.Error("docs/audit.md shows another example")
 	}
 }
 

@@ -81,26 +81,40 @@ func Open(o Options) (*Witness, error) {
 }
 
 // Run catches up with the log again and again until the context ends, and then once more. It returns nil then, or
-// ErrContradiction at once; all other failures are logged and tried again.
+// ErrContradiction at once; all other failures are logged, the 1st, 2nd, 4th, 8th in a row, and tried again.
 func (w *Witness) Run(ctx context.Context) error {
 	ticker := time.NewTicker(w.options.Every)
 	defer ticker.Stop()
-	for {
+	for failed := 0; ; {
 		err := w.CatchUp(ctx)
-		if errors.Is(err, ErrContradiction) {
+		switch {
+		case errors.Is(err, ErrContradiction):
 			return err
-		}
-		if err != nil && ctx.Err() == nil {
-			w.options.Logger.Error("no checkpoint of the event log could be signed or copied; it will be tried again", "error", err)
+		case err == nil:
+			failed = 0
+		case ctx.Err() == nil:
+			if failed++; failed&(failed-1) == 0 {
+				w.options.Logger.Error("no checkpoint of the event log could be signed or copied; it will be tried again", "failed", failed, "error", err)
+			}
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
-			defer cancel()
-			return w.CatchUp(last)
+			return w.sayLastWord(ctx)
 		}
 	}
+}
+
+// sayLastWord signs what has come since the last checkpoint, although the context has ended.
+func (w *Witness) sayLastWord(ctx context.Context) error {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWord)
+	defer cancel()
+	err := w.CatchUp(last)
+	if err != nil && !errors.Is(err, ErrContradiction) {
+		w.options.Logger.Warn("the newest events are not in a checkpoint yet; the next start signs them", "error", err)
+		return nil
+	}
+	return err
 }
 
 // CatchUp takes in what the log has, signs a checkpoint if anything is new, and copies what is not copied yet. Twice is harmless.
