@@ -126,13 +126,14 @@ func compare(ctx context.Context, log Log, agreed place, signed Named, entries f
 	if difference == nil {
 		return truncated(index, signed, entries)
 	}
-	known, err := signedLater(entries, difference.Found.ID)
+	last, known, err := signedLater(entries, difference.Signed, difference.Found.ID)
+	afterwards := difference.Found.Position > last.Position // it came after everything that was signed
 	switch {
 	case later && known:
 		difference.Kind = Moved
 	case later:
 		difference.Kind = Inserted
-	case known:
+	case known, afterwards:
 		difference.Kind = Removed
 	default:
 		difference.Kind = Replaced
@@ -140,15 +141,16 @@ func compare(ctx context.Context, log Log, agreed place, signed Named, entries f
 	return difference, err
 }
 
-// signedLater tells whether the rest of the signed entries has one of an event.
-func signedLater(entries func() ([]byte, error, bool), id [16]byte) (bool, error) {
+// signedLater tells whether the signed entries that follow on one have one of an event. last is where it stopped.
+func signedLater(entries func() ([]byte, error, bool), after Entry, id [16]byte) (last Entry, found bool, err error) {
+	last = after
 	for {
 		entry, err, ok := entries()
 		if err != nil || !ok {
-			return false, err
+			return last, false, err
 		}
-		if parsed, err := ParseEntry(entry); err != nil || parsed.ID == id {
-			return err == nil, err
+		if last, err = ParseEntry(entry); err != nil || last.ID == id {
+			return last, err == nil, err
 		}
 	}
 }

@@ -134,6 +134,28 @@ func TestEveryChangeBeforeTheLastCheckpointIsFoundAndNamed(t *testing.T) {
 	}
 }
 
+// TestChangesAtTheEdgeOfWhatWasSigned names them as right as those in the middle.
+func TestChangesAtTheEdgeOfWhatWasSigned(t *testing.T) {
+	dir := t.TempDir()
+	signed := Named{"c", witnessed(t, dir, "", history(1, 300))}
+	for name, change := range map[string]struct {
+		log   events
+		kind  Kind
+		index int64
+	}{
+		"the first is removed":                    {history(1, 330)[1:], Removed, 0},
+		"the last is removed":                     {slices.Delete(history(1, 330), 299, 300), Removed, 299},
+		"the last three are removed":              {slices.Delete(history(1, 330), 297, 300), Removed, 297},
+		"the last is removed, and none came then": {history(1, 299), Truncated, 299},
+		"nothing is left":                         {nil, Truncated, 0},
+	} {
+		report, err := Verify(t.Context(), change.log, []Named{signed}, []*Folder{OpenFolder(dir)})
+		if d := report.Difference; err != nil || d == nil || d.Kind != change.kind || d.Index != change.index {
+			t.Errorf("%s: %v %v", name, d, err)
+		}
+	}
+}
+
 // TestAnUntouchedLogIsRight, and what comes after the last checkpoint is nobody's business yet.
 func TestAnUntouchedLogIsRight(t *testing.T) {
 	dir := t.TempDir()
