@@ -6,7 +6,7 @@ GO ?= go
 DATA ?= data
 LISTEN ?= localhost:8080
 
-.PHONY: help run test check race bench fuzz suites planted faults deps postgresql clean
+.PHONY: help run test check race bench shots fuzz suites planted faults deps postgresql clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -28,6 +28,10 @@ race: deps ## The tests once more with the race detector
 
 bench: postgresql ## Measure speed and memory as ratios within one run
 	@scripts/bench
+
+shots: deps ## Take the pictures in docs/shots again
+	@mkdir -p docs/shots
+	$(GO) test ./cmd/portal -count 1 -run TestLooks -shots $(CURDIR)/docs/shots
 
 fuzz: ## Fuzz every parser for ten seconds each
 	@scripts/fuzz 10s

@@ -225,6 +225,7 @@ type cartView struct {
 	Notices       []cartNotice   `json:"notices"`
 	Total         amounts        `json:"total"`
 	Pending       domain.OrderID `json:"pending_order,omitempty"` // submitted, and not an order yet
+	Changes       int            `json:"-"`                       // since the positions were put in, and not yet noted
 	Submission    string         `json:"-"`                       // identity of the order that «Wyślij» will make
 	IsDistributor bool           `json:"-"`
 }
@@ -232,7 +233,37 @@ type cartView struct {
 // showCart is the section KOSZYK. Source: R11.
 func (s *Server) showCart(c *call) (reply, error) {
 	view, err := s.cart(c)
+	if err != nil || c.route.Door != page || len(view.Items) == 0 {
+		return reply{page: "cart", view: view}, err
+	}
+	check, cart, err := s.checkOfCart(c)
+	if err != nil {
+		return reply{}, err
+	}
+	changes, err := check.Decide(cart)
+	view.Changes = len(changes)
 	return reply{page: "cart", view: view}, err
+}
+
+// checkOfCart is what has to be decided to hold the cart against prices and licences as they are now.
+func (s *Server) checkOfCart(c *call) (domain.RecheckCart, domain.Cart, error) {
+	cart, err := domain.Load[domain.Cart](c.Context(), s.Log, domain.CartStream(c.customer()))
+	if err != nil {
+		return domain.RecheckCart{}, domain.Cart{}, err
+	}
+	facts, err := s.factsOf(c.Context(), c.customer(), cart.State)
+	return domain.RecheckCart{Buyer: facts.buyer, Wishes: facts.wishes}, cart.State, err
+}
+
+// recheckCart takes the prices of today into the cart and notes what has changed, so that its page can say it. Twice is
+// harmless.
+func (s *Server) recheckCart(c *call) (reply, error) {
+	check, _, err := s.checkOfCart(c)
+	if err != nil {
+		return reply{}, err
+	}
+	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "recheck"), check)
+	return reply{location: "/cart", position: outcome.Position}, err
 }
 
 func (s *Server) cart(c *call) (cartView, error) {

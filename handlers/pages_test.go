@@ -78,6 +78,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 		t.Errorf("the hostile name was shown %d times: the pages are too empty for this test", seen)
 	}
 	do(w, domain.SetPrice{Price: domain.Price{Program: "magazyn", Edition: domain.SingleStation, To: "3.0", Net: 99900, VATRate: 23}})
+	distributor.open("/cart").wants(t, "1 position has changed", "Update the cart")
 	changed := distributor.post("/orders", "submission", "y", "version", "0")
 	changed.wants(t, "Jagna&#34; onload", "The cart has changed")
 	for _, answer := range []answer{

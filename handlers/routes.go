@@ -150,6 +150,7 @@ func routes() []route {
 		{get, "/cart", page, customers, viewsOfCart, (*Server).showCart},
 		{post, "/cart/items", page, customers, viewsOfUpdates, (*Server).addToCart},
 		{post, "/cart/items/{item}/remove", page, customers, nil, (*Server).removeFromCart},
+		{post, "/cart/recheck", page, customers, nil, (*Server).recheckCart},
 		{post, "/orders", page, customers, viewsOfCart, (*Server).submitOrder},
 		{get, "/orders", page, customers, viewsOfOrders, (*Server).showOrders},
 		{get, "/orders/{order}", page, customers, viewsOfOrders, (*Server).showOrder},

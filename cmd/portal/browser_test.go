@@ -164,6 +164,16 @@ func (v *visitor) eventually(path, words string) {
 	}
 }
 
+// waits until the page that is open says this by itself.
+func (v *visitor) waits(words string) {
+	v.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(v.text(), words); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			v.sees(words)
+		}
+	}
+}
+
 func (v *visitor) logIn(user string) {
 	v.t.Helper()
 	v.open("/login")
@@ -224,11 +234,14 @@ func TestPeopleBuyInTheBrowser(t *testing.T) {
 		v.press("Wyślij")
 		order := domain.OrderID(strings.TrimPrefix(v.path(), "/orders/"))
 		v.sees("84 1020 5558 0000 1234 0000 5678", "1 068,87 zł", "ZAM ")
+		ordered := v.path()
 		v.eventually("/mailbox", "Potwierdzenie zamówienia") // R12
 		if strings.Contains(v.text(), "Plik aktywacyjny") {
 			t.Fatal("an activation file left before the money") // R13, R14
 		}
+		v.open(ordered)
 		payOrder(t, p, order)
+		v.waits("zrealizowane") // the page changes by itself
 		v.eventually("/mailbox", "Plik aktywacyjny: Środki Trwałe")
 		v.eventually("/mailbox", "Plik aktywacyjny: Faktura")
 		v.eventually("/orders/"+string(order), "wysłan")
