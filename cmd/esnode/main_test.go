@@ -238,10 +238,9 @@ func TestKill(t *testing.T) {
 	}
 	for range *kills {
 		p := launch(t, "-data", dir, "-listen", "127.0.0.1:0")
-		c := p.client(t)
 		var wg sync.WaitGroup
 		for _, w := range writers {
-			wg.Go(func() { w.write(t, c) })
+			wg.Go(func() { w.write(t, p) })
 		}
 		time.Sleep(time.Duration(50+rand.IntN(200)) * time.Millisecond)
 		if err := p.command.Process.Kill(); err != nil {
@@ -273,7 +272,11 @@ type writer struct {
 	unknown []uuid.UUID // the append whose answer was never heard
 }
 
-func (w *writer) write(t *testing.T, c *esdb.Client) {
+// write appends until the node does not answer any more. Its client is its own: of several calls on one client that lose the
+// server together, one may wait for ever.
+func (w *writer) write(t *testing.T, p *program) {
+	c := p.client(t)
+	defer c.Close()
 	for w.writeOnce(t, c) {
 	}
 }
@@ -332,5 +335,23 @@ func (w *writer) compare(t *testing.T, c *esdb.Client) {
 		if i >= len(want) || e.Event.EventID != want[i] {
 			t.Fatalf("%s: event %d is %s, which nobody wrote there", w.stream, i, e.Event.EventID)
 		}
+	}
+}
+
+// end stops the node as its operator does.
+func (p *program) end(t *testing.T) {
+	t.Helper()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	p.command.Wait() // on a full disk it may not end well
+}
+
+// checkLog is esnode check.
+func checkLog(t *testing.T, dir string) {
+	t.Helper()
+	var stdout, stderr bytes.Buffer
+	if code := run(context.Background(), []string{"check", "-data", dir}, nil, &stdout, &stderr); code != exitOK {
+		t.Errorf("check ended with %d: %s", code, stderr.String())
 	}
 }

@@ -1,8 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -34,7 +33,7 @@ func TestFullDisk(t *testing.T) {
 		return
 	}
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
-		t.Fatalf("keep mounts to this process: %v", err)
+		mayNotMount(t, err)
 	}
 	acked := 0
 	for fill := range *fills {
@@ -61,11 +60,23 @@ func runInNamespace(t *testing.T) {
 	t.Logf("%s", said)
 	switch {
 	case again.ProcessState == nil:
-		t.Fatalf("this test mounts a small disk and may not (%v); run it as root, or allow user namespaces "+
-			"(sysctl kernel.unprivileged_userns_clone=1), or start the container with --cap-add SYS_ADMIN", err)
+		mayNotMount(t, err)
 	case err != nil:
 		t.Fatalf("the process with the small disk: %v", err)
+	case strings.Contains(string(said), "--- SKIP"):
+		t.Skip("see above")
 	}
+}
+
+// mayNotMount ends a test that needs a small disk of its own where the system does not allow one. What a node does when a
+// write fails is tested without a disk, too, in infra/node.
+func mayNotMount(t *testing.T, err error) {
+	t.Helper()
+	if !errors.Is(err, syscall.EPERM) && !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.ENOSPC) { // ENOSPC: no namespaces allowed
+		t.Fatalf("mount a small disk: %v", err)
+	}
+	t.Skipf("NOT TESTED: this test mounts a small disk and may not (%v); run it as root, or allow user namespaces "+
+		"(sysctl kernel.unprivileged_userns_clone=1), or start the container with --cap-add SYS_ADMIN", err)
 }
 
 // fillDisk fills one disk, frees some space, goes on, and returns how many events were acknowledged.
@@ -73,7 +84,7 @@ func fillDisk(t *testing.T, fill int) (acked int) {
 	disk := t.TempDir()
 	size := fmt.Sprintf("size=%dk", 14_000+rand.IntN(14_000))
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, size); err != nil {
-		t.Fatalf("mount a disk of %s: %v", size, err)
+		mayNotMount(t, err)
 	}
 	defer syscall.Unmount(disk, syscall.MNT_DETACH)
 	ballast, dir := filepath.Join(disk, "ballast"), filepath.Join(disk, "log")
@@ -86,11 +97,9 @@ func fillDisk(t *testing.T, fill int) (acked int) {
 	}
 	memtable := fmt.Sprint(1 + fill%4)
 	p := launch(t, "-data", dir, "-listen", "127.0.0.1:0", "-memtable", memtable)
-	c := p.client(t)
-	defer c.Close()
 	var wg sync.WaitGroup
 	for _, w := range writers {
-		wg.Go(func() { w.write(t, c) })
+		wg.Go(func() { w.write(t, p) })
 	}
 	endsBecauseFull(t, p, fill)
 	wg.Wait()
@@ -108,7 +117,7 @@ func fillDisk(t *testing.T, fill int) (acked int) {
 		t.Fatal(err)
 	}
 	p = launch(t, "-data", dir, "-listen", "127.0.0.1:0", "-memtable", memtable)
-	c = p.client(t)
+	c := p.client(t)
 	defer c.Close()
 	for _, w := range writers {
 		if !w.writeOnce(t, c) {
@@ -134,23 +143,5 @@ func endsBecauseFull(t *testing.T, p *program, fill int) {
 	}
 	if code := p.command.ProcessState.ExitCode(); code != exitError || !strings.Contains(p.stderr.String(), "the disk is full") {
 		t.Errorf("disk %d: the node ended with %d and said %s", fill, code, p.stderr)
-	}
-}
-
-// end stops the node as its operator does.
-func (p *program) end(t *testing.T) {
-	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	p.command.Wait() // on a full disk it may not end well
-}
-
-// checkLog is esnode check.
-func checkLog(t *testing.T, dir string) {
-	t.Helper()
-	var stdout, stderr bytes.Buffer
-	if code := run(context.Background(), []string{"check", "-data", dir}, nil, &stdout, &stderr); code != exitOK {
-		t.Errorf("check ended with %d: %s", code, stderr.String())
 	}
 }
