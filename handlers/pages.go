@@ -55,6 +55,7 @@ func wordsOnPages(w *words) template.FuncMap {
 		"edition": func(e domain.Edition) (string, error) { return w.text("edition." + string(e)) },
 		"day":     w.day,
 		"moment":  w.moment,
+		"month":   w.month,
 		"age":     w.age,
 		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"number":  func(index int) int { return index + 1 },

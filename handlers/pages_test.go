@@ -74,6 +74,8 @@ func TestPagesAreWellFormed(t *testing.T) {
 		look(operator, path)
 	}
 	look(w.browser("accounting-1"), "/sales/"+order.ID)
+	look(w.browser("accounting-1"), "/months")
+	look(w.browser("auditor-1"), "/log")
 	if seen < 40 {
 		t.Errorf("the hostile name was shown %d times: the pages are too empty for this test", seen)
 	}

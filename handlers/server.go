@@ -26,6 +26,8 @@ type Options struct {
 	Mailbox       Mailbox                     // nil: there is no page with letters
 	Ready         func(context.Context) error // nil error: log and database answer
 	Vendor        Vendor
+	// AuditorsSeePersonalData lets the log's page show fields that are sealed otherwise.
+	AuditorsSeePersonalData bool
 	// PoisonQueue is the stream of the events that the process manager could not digest.
 	PoisonQueue string
 	Demo        []DemoLogin // shown on the login page; empty outside a demonstration

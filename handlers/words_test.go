@@ -155,7 +155,7 @@ func wordsUsed(t *testing.T) map[string]bool {
 // textsInGo finds the literals that look like the id of a message.
 func textsInGo(t *testing.T, pattern string) []string {
 	t.Helper()
-	id := regexp.MustCompile(`"((?:heading|programs|cart|order|password|done|import|age)\.[a-z-]+)"`)
+	id := regexp.MustCompile(`"((?:heading|programs|cart|order|password|done|import|age|log)\.[a-z-]+)"`)
 	files, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)

@@ -26,12 +26,14 @@ type settings struct {
 	smtp        string // SMTP_URL; empty: letters go into the data folder
 	demo        bool
 	checkpoints string // folder to which checkpoints of the log are copied; empty: they stay in the data folder
+	open        bool   // auditors see personal data on the log's page
 }
 
 func (s *settings) flags(set *flag.FlagSet) {
 	set.StringVar(&s.listen, "listen", "localhost:8080", "`ADDRESS` to listen on")
 	set.StringVar(&s.url, "url", "", "`URL` under which people reach the portal, for links in letters (default http://ADDRESS)")
 	set.StringVar(&s.checkpoints, "checkpoints", os.Getenv("CHECKPOINTS_DIR"), "folder `DIR`, best on another machine, to which signed checkpoints of the event log are copied")
+	set.BoolVar(&s.open, "auditors-see-personal-data", false, "show auditors the personal data of the log, which are sealed on their page otherwise")
 	s.smtp = os.Getenv("SMTP_URL")
 }
 
