@@ -190,16 +190,9 @@ func prove(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("find the event: %w", err)
 	}
-	base, err := openLog(ctx, *data, stderr)
+	event, err := storedEvent(ctx, *data, found, stderr)
 	if err != nil {
 		return err
-	}
-	event, ok, err := base.Stored().At(ctx, found)
-	if err = errors.Join(err, base.Close()); err != nil {
-		return fmt.Errorf("read the event: %w", err)
-	}
-	if !ok {
-		return fmt.Errorf("the log has no event at position %d any more; run audit verify to see what has changed", found)
 	}
 	proof, err := witness.Prove(folder, c, index, event)
 	if err != nil {
@@ -207,6 +200,22 @@ func prove(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	_, err = stdout.Write(proof)
 	return err
+}
+
+// storedEvent reads the event at a position, which the tree has, from the log.
+func storedEvent(ctx context.Context, data string, at domain.Position, stderr io.Writer) (witness.Event, error) {
+	base, err := openLog(ctx, data, stderr)
+	if err != nil {
+		return witness.Event{}, err
+	}
+	event, ok, err := base.Stored().At(ctx, at)
+	if err = errors.Join(err, base.Close()); err != nil {
+		return witness.Event{}, fmt.Errorf("read the event: %w", err)
+	}
+	if !ok {
+		return witness.Event{}, fmt.Errorf("the log has no event at position %d any more; run audit verify to see what has changed", at)
+	}
+	return event, nil
 }
 
 func verifyProof(_ context.Context, args []string, stdout, _ io.Writer) error {

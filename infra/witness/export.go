@@ -1,6 +1,7 @@
 package witness
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -41,7 +42,8 @@ func (w *Witness) export() error {
 		if err := w.extends(w.signed, copied); err != nil {
 			return fmt.Errorf("copy checkpoints to %s: %w", w.options.Export, err)
 		}
-		if copied.Size == w.signed.Size && copied.Key == w.signed.Key {
+		list, err := to.disk.read(filepath.Join(to.Dir, KeysFile), keysBytesMax)
+		if err == nil && bytes.Equal(list, w.keys.Text()) && copied.Size == w.signed.Size && copied.Key == w.signed.Key {
 			return nil
 		}
 	}

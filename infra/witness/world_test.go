@@ -20,7 +20,7 @@ import (
 	"netrom.pl/portal/domain"
 )
 
-// events is a log in memory. Positions grow from 1 and have gaps, as in a server that keeps events of its own between them.
+// events is a log in memory. Positions grow and have gaps, as in a server that keeps events of its own between them.
 type events []Event
 
 func (l events) Events(_ context.Context, after domain.Position) iter.Seq2[Event, error] {
@@ -49,7 +49,7 @@ func history(seed uint64, n int) events {
 	var position domain.Position
 	log := make(events, n)
 	for i := range log {
-		position += domain.Position(1 + random.IntN(3))
+		position += domain.Position(2 + random.IntN(3))
 		stream := fmt.Sprintf("order-%d", random.IntN(7))
 		log[i] = Event{Position: position, Stream: stream, Revision: revisions[stream], ID: someID(random), Type: []string{"OrderSubmitted", "PaymentReceived"}[random.IntN(2)],
 			CreatedAt: time.Unix(1_790_000_000+int64(i), int64(random.IntN(1e7))*100).UTC(), Data: fmt.Appendf(nil, `{"amount":%d}`, random.IntN(1e6)), Metadata: fmt.Appendf(nil, `{"actor":"user-%d"}`, random.IntN(9))}
