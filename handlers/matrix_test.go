@@ -49,8 +49,12 @@ func TestAccessMatrix(t *testing.T) {
 	m.unchanged(before, "GETs")
 	m.sweep("other sites change nothing", func(route route, site string, _ callers) bool { return route.Method != get && foreign(site) })
 	m.unchanged(before, "other sites")
-	m.sweep("customers and strangers act", func(route route, site string, who callers) bool { return route.Method != get && !foreign(site) && who&staff == 0 })
-	m.sweep("staff acts", func(route route, site string, who callers) bool { return route.Method != get && !foreign(site) && who&staff != 0 })
+	m.sweep("customers and strangers act", func(route route, site string, who callers) bool {
+		return route.Method != get && !foreign(site) && who&staff == 0
+	})
+	m.sweep("staff acts", func(route route, site string, who callers) bool {
+		return route.Method != get && !foreign(site) && who&staff != 0
+	})
 	if m.cells < cellsMin {
 		t.Errorf("%d cells, want at least %d", m.cells, cellsMin)
 	}

@@ -32,11 +32,13 @@ type Account struct {
 	Half     bool // has shown the password and not yet the second factor
 }
 
-// Accounts knows who may log in. Authenticate answers ErrCredentials whatever the reason. RedeemLink sets the
+// Accounts knows who may log in. Authenticate answers ErrCredentials whatever the reason; a device is what DeviceToken has
+// answered after an earlier login with the same user name, so that strangers who guess cannot make its holder wait. RedeemLink sets the
 // password of the account that the one-time link belongs to; it answers ErrLink for a link that is used, too old or
 // unknown, and ErrPassword, leaving the link usable, for a password that is too short or too long.
 type Accounts interface {
-	Authenticate(ctx context.Context, user, password string) (Account, error)
+	Authenticate(ctx context.Context, user, password, device string) (Account, error)
+	DeviceToken(user string) (string, error)
 	RedeemLink(ctx context.Context, link, password string) error
 }
 
@@ -72,6 +74,22 @@ func (s *Server) sessionCookie() string {
 		return "__Host-session"
 	}
 	return "session"
+}
+
+// deviceCookie is the name under which a browser keeps that somebody has logged in with it.
+func (s *Server) deviceCookie() string {
+	if s.HTTPS {
+		return "__Host-device"
+	}
+	return "device"
+}
+
+// device that a browser shows at the login; programs have none.
+func (s *Server) device(c *call) string {
+	if cookie, err := c.Cookie(s.deviceCookie()); err == nil && c.route.Door == page && len(cookie.Value) <= tokenMax {
+		return cookie.Value
+	}
+	return ""
 }
 
 func (s *Server) cookie(name, value string, seconds int) *http.Cookie {
@@ -212,7 +230,12 @@ func (s *Server) logIn(c *call) (reply, error) {
 			return reply{}, err
 		}
 	}
-	answer := reply{location: localOr(next, afterLogin(account.Role)), cookies: []*http.Cookie{s.cookie(s.sessionCookie(), token, 0)}}
+	device, err := s.Accounts.DeviceToken(user)
+	if err != nil {
+		return reply{}, err
+	}
+	answer := reply{location: localOr(next, afterLogin(account.Role)),
+		cookies: []*http.Cookie{s.cookie(s.sessionCookie(), token, 0), s.cookie(s.deviceCookie(), device, yearSeconds)}}
 	if account.Half {
 		answer.location = secondFactorFor(next)
 	}
@@ -233,7 +256,7 @@ func (s *Server) authenticate(c *call, user, password string) (Account, error) {
 	if user == "" || password == "" || len(user) > userNameMax || len(password) > passwordMax {
 		return Account{}, no
 	}
-	account, err := s.Accounts.Authenticate(c.Context(), user, password)
+	account, err := s.Accounts.Authenticate(c.Context(), user, password, s.device(c))
 	if errors.Is(err, ErrCredentials) {
 		return Account{}, no
 	}

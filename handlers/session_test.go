@@ -148,3 +148,21 @@ func TestLanguages(t *testing.T) {
 		t.Errorf("in the account's language: %+v", got)
 	}
 }
+
+// TestDeviceCookie lets a browser that has logged in before show it, so that a stranger's guesses do not count against it.
+func TestDeviceCookie(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.HTTPS = false })
+	v := w.browser("kowal")
+	v.post("/logout")
+	a := v.post("/login", "user", "kowal", "password", "wrong")
+	if w.people.device != "device-of-kowal" || a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("the browser shows the device %q: %s", w.people.device, a.Status)
+	}
+	if len(a.Cookies()) != 0 {
+		t.Errorf("a wrong password gets the cookies %v", a.Cookies())
+	}
+	w.anybody().post("/login", "user", "kowal", "password", "wrong")
+	if w.people.device != "" {
+		t.Errorf("a browser that has never been here shows the device %q", w.people.device)
+	}
+}

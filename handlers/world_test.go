@@ -262,7 +262,8 @@ type people struct {
 	logins   map[string]Login // by account; of customers
 	owners   map[string]domain.CustomerID
 	enrolled map[string]bool
-	trouble  error // of the database
+	device   string // shown at the last login
+	trouble  error  // of the database
 }
 
 func (p *people) LoginsOf(_ context.Context, customer domain.CustomerID) ([]Login, error) {
@@ -283,7 +284,7 @@ func (p *people) FindLogin(_ context.Context, user string) (domain.CustomerID, b
 	if strings.ContainsAny(user, " ") {
 		return "", false, ErrUserName
 	}
-	owner, ok := p.owners["user-"+user]
+	owner, ok := p.owners[accountID(user)]
 	return owner, ok, nil
 }
 
@@ -297,8 +298,17 @@ func (p *people) MakeLogin(ctx context.Context, customer domain.CustomerID, user
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.owners["user-"+user], p.logins["user-"+user] = customer, Login{Account: "user-" + user, User: user}
-	return "user-" + user, nil
+	id := accountID(user)
+	p.owners[id], p.logins[id] = customer, Login{Account: id, User: user}
+	return id, nil
+}
+
+// accountID is opaque unless the user name is harmless.
+func accountID(user string) string {
+	if isName(user) {
+		return "user-" + user
+	}
+	return "user-" + domain.NameID("account", user)
 }
 
 func (p *people) SetLocked(_ context.Context, account string, locked bool) error {
@@ -325,7 +335,12 @@ func accountOf(user string) (Account, bool) {
 	return Account{}, false
 }
 
-func (p *people) Authenticate(_ context.Context, user, password string) (Account, error) {
+func (p *people) DeviceToken(user string) (string, error) { return "device-of-" + user, nil }
+
+func (p *people) Authenticate(_ context.Context, user, password, device string) (Account, error) {
+	p.mu.Lock()
+	p.device = device
+	p.mu.Unlock()
 	if account, ok := accountOf(user); ok && password == "secret-"+user {
 		return account, nil
 	}

@@ -22,8 +22,8 @@ const linkLife = 7 * 24 * time.Hour
 type people struct{ *vault.Vault }
 
 // Authenticate is [handlers.Accounts].
-func (p people) Authenticate(ctx context.Context, user, password string) (handlers.Account, error) {
-	account, err := p.Vault.Authenticate(ctx, user, password)
+func (p people) Authenticate(ctx context.Context, user, password, device string) (handlers.Account, error) {
+	account, err := p.Vault.Authenticate(ctx, user, password, device)
 	if errors.Is(err, vault.ErrLogin) {
 		return handlers.Account{}, handlers.ErrCredentials
 	}
@@ -195,7 +195,7 @@ func (i *importer) setDemoPassword(ctx context.Context, person demoPerson) error
 			return fmt.Errorf("enrol demo login %s: %w", person.user, err)
 		}
 	}
-	if _, err := i.vault.Authenticate(ctx, person.user, demoPassword(person.user)); err == nil {
+	if _, err := i.vault.Authenticate(ctx, person.user, demoPassword(person.user), ""); err == nil {
 		return nil
 	}
 	return i.vault.SetPassword(ctx, account.ID, demoPassword(person.user))

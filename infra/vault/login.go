@@ -14,7 +14,9 @@ import (
 
 // waitSeconds is how long a user name has to wait after so many tries without
 // success: nothing after the first four, at most 20 minutes. So at most 100
-// guesses a day are looked at, and no outsider can keep the holder out for good.
+// guesses a day are looked at. An outsider cannot keep the holder out: a browser
+// that has logged in before is counted apart (see DeviceToken), and a one-time
+// link lifts the wait for every other.
 var waitSeconds = pq.Int64Array{0, 0, 0, 0, 5, 10, 20, 40, 80, 160, 320, 640, 1200}
 
 const (
@@ -25,8 +27,9 @@ const (
 
 // Authenticate returns the account of a user name and password, and ErrLogin for
 // every other pair. Whether the account exists shows in nothing: unknown names
-// wait, cost and answer like known ones.
-func (v *Vault) Authenticate(ctx context.Context, userName, password string) (Account, error) {
+// wait, cost and answer like known ones. A device that has logged in before with
+// the user name (see DeviceToken; empty: none) waits for its own tries only.
+func (v *Vault) Authenticate(ctx context.Context, userName, password, device string) (Account, error) {
 	if len(userName) > userNameLimitBytes || len(password) > passwordLimitBytes {
 		return Account{}, ErrLogin // no account is like that
 	}
@@ -34,7 +37,8 @@ func (v *Vault) Authenticate(ctx context.Context, userName, password string) (Ac
 	if err != nil {
 		name = "" // nobody's
 	}
-	allowed, err := v.try(ctx, name)
+	counted := v.countedAs(name, device)
+	allowed, err := v.try(ctx, counted)
 	if err != nil {
 		return Account{}, fmt.Errorf("log in: %w", err)
 	}
@@ -59,7 +63,7 @@ func (v *Vault) Authenticate(ctx context.Context, userName, password string) (Ac
 	if !right || known.Locked {
 		return Account{}, ErrLogin
 	}
-	if err := v.succeed(ctx, known.Account, password, known.Hash); err != nil {
+	if err := v.succeed(ctx, known.Account, counted, password, known.Hash); err != nil {
 		return Account{}, fmt.Errorf("log in: %w", err)
 	}
 	return known.Account, nil
@@ -95,8 +99,8 @@ func (v *Vault) try(ctx context.Context, name string) (bool, error) {
 
 // succeed forgets the tries and hashes the password anew if its cost is out of
 // date, unless it has been changed meanwhile.
-func (v *Vault) succeed(ctx context.Context, account Account, password, hash string) error {
-	if _, err := v.db.ExecContext(ctx, `delete from vault.attempts where name_hash = $1`, v.nameHash(account.UserName)); err != nil {
+func (v *Vault) succeed(ctx context.Context, account Account, counted, password, hash string) error {
+	if _, err := v.db.ExecContext(ctx, `delete from vault.attempts where name_hash = $1`, v.nameHash(counted)); err != nil {
 		return fmt.Errorf("forget tries: %w", err)
 	}
 	c, _, _, err := parseHash(hash)

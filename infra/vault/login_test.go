@@ -13,7 +13,7 @@ import (
 func TestAuthenticate(t *testing.T) {
 	w := newWorld(t)
 	want := w.customer("anna")
-	got, err := w.Authenticate(w.ctx, "ANNA", password)
+	got, err := w.Authenticate(w.ctx, "ANNA", password, "")
 	if err != nil || got != want {
 		t.Errorf("logged in as %+v (error: %v), want %+v", got, err, want)
 	}
@@ -49,7 +49,7 @@ func TestFailedLoginsAreAllAlike(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			work = nil
-			account, err := w.Authenticate(w.ctx, tt.userName, tt.password)
+			account, err := w.Authenticate(w.ctx, tt.userName, tt.password, "")
 			if err != ErrLogin || account != (Account{}) {
 				t.Errorf("answer is %+v, %v; want exactly ErrLogin", account, err)
 			}
@@ -99,7 +99,7 @@ func TestWaitGrowsAndEnds(t *testing.T) {
 	w.wantErr("in another process", func() error {
 		other := w.open()
 		other.derive = w.derive
-		_, err := other.Authenticate(w.ctx, "anna", password)
+		_, err := other.Authenticate(w.ctx, "anna", password, "")
 		return err
 	}(), ErrLogin)
 	w.clock.forward(time.Microsecond)

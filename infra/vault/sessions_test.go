@@ -144,7 +144,7 @@ func TestPasswordChangedBetweenLoginAndSession(t *testing.T) {
 	w := newWorld(t)
 	w.quick()
 	w.customer("anna")
-	account, err := w.Authenticate(w.ctx, "anna", password)
+	account, err := w.Authenticate(w.ctx, "anna", password, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +153,7 @@ func TestPasswordChangedBetweenLoginAndSession(t *testing.T) {
 	}
 	_, _, err = w.StartSession(w.ctx, account)
 	w.wantErr("start session", err, ErrLogin)
-	if account, err = w.Authenticate(w.ctx, "anna", otherPassword); err != nil {
+	if account, err = w.Authenticate(w.ctx, "anna", otherPassword, ""); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.SetLocked(w.ctx, account.ID, true); err != nil {

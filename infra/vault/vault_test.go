@@ -103,7 +103,7 @@ func (w *world) customer(userName string) Account {
 }
 
 func (w *world) logIn(userName, password string) error {
-	_, err := w.Authenticate(w.ctx, userName, password)
+	_, err := w.Authenticate(w.ctx, userName, password, "")
 	return err
 }
 
@@ -205,7 +205,7 @@ func TestNothingSecretCanBeReadFromTheTables(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if account, err = w.Authenticate(w.ctx, "anna", otherPassword); err != nil {
+	if account, err = w.Authenticate(w.ctx, "anna", otherPassword, ""); err != nil {
 		t.Fatal(err)
 	}
 	current := w.startSession(account)
