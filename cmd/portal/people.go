@@ -159,8 +159,15 @@ func (p *portal) link(ctx context.Context, id string, serial int) (userName, url
 
 // login gives an imported customer its account; the process manager sends the letter with the one-time link.
 func (i *importer) login(ctx context.Context, customer domain.CustomerID, c importCustomer) error {
-	account, err := i.createAccount(ctx, vault.Account{ID: "user-" + domain.NameID("account", c.Code), UserName: c.User,
-		Role: vault.CustomerRole, CustomerID: string(customer), Language: string(c.Language)})
+	wanted := vault.Account{ID: "user-" + domain.NameID("account", c.Code), UserName: c.User,
+		Role: vault.CustomerRole, CustomerID: string(customer), Language: string(c.Language)}
+	switch known, err := i.vault.FindAccount(ctx, c.User); {
+	case err == nil && known.CustomerID == wanted.CustomerID:
+		wanted.ID = known.ID // made on the operator's pages
+	case err != nil && !errors.Is(err, vault.ErrNoAccount):
+		return fmt.Errorf("import login of customer %s: %w", c.Code, err)
+	}
+	account, err := i.createAccount(ctx, wanted)
 	if err != nil {
 		return fmt.Errorf("import login of customer %s: %w", c.Code, err)
 	}
