@@ -123,7 +123,10 @@ func TestLooks(t *testing.T) {
 	pages("dystrybutor", "/programs", "/updates", "/new-programs")
 	v = visit(t, p)
 	v.logInStaff(p, "ksiegowosc")
-	pages("ksiegowosc", "/transfers", "/sales", strings.Replace(order, "/orders/", "/sales/", 1))
+	pages("ksiegowosc", "/transfers", "/months", "/sales", strings.Replace(order, "/orders/", "/sales/", 1))
+	v = visit(t, p)
+	v.logInStaff(p, "audytor")
+	pages("audytor", "/log")
 	v = visit(t, p)
 	v.logInStaff(p, "operator")
 	pages("operator", "/customers", "/customers/new", "/customers/import", v.linkOn("/customers", `tbody a[href^="/customers/"]`), "/licences",
