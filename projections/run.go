@@ -18,7 +18,8 @@ const (
 	takeOverEvery  = 250 * time.Millisecond // between two tries to become the owner of a view that somebody else owns
 	retryFirst     = 20 * time.Millisecond  // wait after the first passing trouble, doubled each time
 	retryLast      = 3 * time.Second        // longest wait after a passing trouble
-	pageEvery      = 4 * time.Millisecond   // from one small page to the next: under load records share a transaction and a change of goroutine, alone nobody waits
+	pauseShare     = 3                      // a small page is followed by a pause so many times as long as it took: under load more records share a transaction
+	pauseMax       = 12 * time.Millisecond  // the longest such pause
 	pageLarge      = 100                    // records; a page of so many is followed at once by the next
 	pageTimeMax    = 5 * time.Minute        // for the transaction of one page
 	farewellMax    = 2 * time.Second        // for the last checkpoint when the context has ended
@@ -127,7 +128,7 @@ func (o *owner) run(ctx context.Context) error {
 		began := time.Now()
 		err := o.take(following, page)
 		if len(page) < pageLarge {
-			sleep(following, pageEvery-time.Since(began))
+			sleep(following, min(pauseShare*time.Since(began), pauseMax))
 		}
 		return err
 	})

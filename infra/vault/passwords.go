@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"unicode/utf8"
 
@@ -31,7 +32,10 @@ var ErrPassword = fmt.Errorf("a password has %d to %d characters", passwordMinCh
 // derivation computes a key from a password; [argon2id] is the one in use.
 type derivation func(password, salt []byte, cost cost, keyBytes int) []byte
 
+// argon2id gives the memory that it needed back to the system at once: it is more than everything else that a portal keeps
+// alive, and the collector would take that for its measure.
 func argon2id(password, salt []byte, c cost, keyBytes int) []byte {
+	defer debug.FreeOSMemory()
 	return argon2.IDKey(password, salt, c.passes, c.memoryKiB, c.lanes, uint32(keyBytes))
 }
 
