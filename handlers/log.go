@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"netrom.pl/portal/domain"
+	"netrom.pl/portal/projections"
 )
 
 // Limits of one page of the log: events that are shown, and events that are looked at for that.
@@ -121,7 +122,13 @@ func (f logFilter) lets(record domain.Record) (bool, error) {
 
 // showLog is the event log for auditors: who did what, when, caused by what. It is read-only.
 func (s *Server) showLog(c *call) (reply, error) {
-	filter, err := filterOf(c.URL.Query())
+	query := c.URL.Query()
+	order, err := s.orderNamed(c, strings.TrimSpace(query.Get("order")))
+	if err != nil {
+		return reply{}, err
+	}
+	query.Set("order", order)
+	filter, err := filterOf(query)
 	if err != nil {
 		return reply{}, err
 	}
@@ -157,6 +164,21 @@ func (s *Server) showLog(c *call) (reply, error) {
 		view.Entries = append(view.Entries, entry)
 	}
 	return reply{page: "log", view: view}, nil
+}
+
+// orderNamed is the identity of the order that has a number; every other text is taken for an identity.
+func (s *Server) orderNamed(c *call, text string) (string, error) {
+	number, err := domain.ParseOrderNumber(text)
+	if err != nil {
+		return text, nil
+	}
+	rows, err := s.Tables.FindOrders(c.Context(), projections.Search{Text: number.String(), Limit: rowsPerPage})
+	for _, row := range rows {
+		if row.Number == number {
+			return string(row.Order), nil
+		}
+	}
+	return strings.ReplaceAll(number.String(), "/", "-"), err // which is no order's identity
 }
 
 // records are those of one stream, or of the whole log.

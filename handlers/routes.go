@@ -117,7 +117,7 @@ var (
 	viewsOfCustomers   = []string{"customers"}
 	viewsOfCustomer    = []string{"customers", "entitlements", "orders", "programs"}
 	viewsOfLicences    = []string{"entitlements", "customers", "orders"}
-	viewsOfMonths      = []string{"orders"}
+	viewsOfSums        = []string{"orders"}
 	viewsOfCatalogue   = []string{"programs"}
 )
 
@@ -161,8 +161,8 @@ func routes() []route {
 
 		// the vendor's people
 		{get, "/transfers", page, accounting, viewsOfTransfers, (*Server).showTransfers},
-		{get, "/months", page, accounting, viewsOfMonths, (*Server).showMonths},
-		{get, "/log", page, auditors, nil, (*Server).showLog},
+		{get, "/months", page, accounting, viewsOfSums, (*Server).showMonths},
+		{get, "/log", page, auditors, viewsOfSums, (*Server).showLog},
 		{get, "/sales", page, accounting | operators, viewsOfOrders, (*Server).showSales},
 		{get, "/sales/{order}", page, accounting | operators, viewsOfOrders, (*Server).showSale},
 		{get, "/tasks", page, auditors | operators, viewsOfTasks, (*Server).showTasks},
