@@ -97,6 +97,18 @@ func TestLongLists(t *testing.T) {
 	}
 }
 
+// TestTheOtherLanguageKeepsTheList leads from a page of a list to the same page in the other language.
+func TestTheOtherLanguageKeepsTheList(t *testing.T) {
+	w := newWorld(t)
+	v := w.browser("kowal")
+	v.open("/programs?q=magazyn&sort=-serial").wants(t, `href="?lang=en&amp;q=magazyn&amp;sort=-serial"`)
+	if a := v.get("/programs?lang=en&q=magazyn&sort=-serial"); a.Header.Get("Location") != "/programs?q=magazyn&sort=-serial" {
+		t.Errorf("%s to %q", a.Status, a.Header.Get("Location"))
+	}
+	v.open("/programs?q=magazyn&sort=-serial").wants(t, "2 programs", `value="magazyn"`)
+	v.post("/cart/items", "section", "updates").wants(t, `href="/?lang=pl"`)
+}
+
 // TestTickingAsAWhole needs no script: a button ticks everything that can be ticked and keeps what was typed.
 func TestTickingAsAWhole(t *testing.T) {
 	w := newWorld(t)

@@ -263,6 +263,16 @@ func TestPeopleBuyInTheBrowser(t *testing.T) {
 		v.logIn(distributorUser)
 		v.sees("Warsztat Gamma", "Delta Trading")
 		v.press("AKTUALIZACJE")
+		v.look(screen) // where tables have heads
+		const ticked = `document.querySelectorAll('tbody input[type=checkbox]:checked').length`
+		v.do(chromedp.Click(chromedp.CSS(`thead input[type=checkbox]`)))
+		if all := ask[int](v, `document.querySelectorAll('tbody input[type=checkbox]').length`); all == 0 || ask[int](v, ticked) != all {
+			t.Errorf("the checkbox in the head ticked %d of %d rows", ask[int](v, ticked), all)
+		}
+		v.do(chromedp.Click(chromedp.CSS(`thead input[type=checkbox]`)))
+		if left := ask[int](v, ticked); left != 0 {
+			t.Errorf("%d rows are left ticked", left)
+		}
 		v.tick("Warsztat Gamma", "Magazyn", "1.0 → 3.0")
 		v.do(chromedp.SetValue(`//tr[contains(., "Faktura")][contains(., "Dystrybucja Beta")]//input[@type="number"]`, "7"))
 		v.tick("Dystrybucja Beta", "Faktura", "wielostanowiskow")
