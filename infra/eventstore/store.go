@@ -107,8 +107,7 @@ func (s *Store) Append(ctx context.Context, stream string, expected domain.Revis
 	if err != nil {
 		return 0, fmt.Errorf("%s: %w", what, err)
 	}
-	timeout := appendMax
-	options := esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}, Deadline: &timeout}
+	options := esdb.AppendToStreamOptions{ExpectedRevision: esdb.NoStream{}}
 	if expected != domain.NoStream {
 		options.ExpectedRevision = esdb.Revision(uint64(expected))
 	}
@@ -133,19 +132,18 @@ func (s *Store) Append(ctx context.Context, stream string, expected domain.Revis
 }
 
 func (s *Store) appendOnce(ctx context.Context, stream string, o esdb.AppendToStreamOptions, data []esdb.EventData) (domain.Position, error) {
-	client, err := s.clients.take(ctx)
-	if err != nil {
-		return 0, err
-	}
-	result, err := client.AppendToStream(ctx, stream, o, data...)
-	s.clients.giveBack(client, sound(err))
-	if err != nil {
-		return 0, err
-	}
-	if result.CommitPosition == 0 {
-		return 0, fmt.Errorf("the server did not say at which position")
-	}
-	return domain.Position(result.CommitPosition), nil
+	ctx, cancel := context.WithTimeout(ctx, appendMax)
+	defer cancel()
+	return short(ctx, s.clients, func(client *esdb.Client) (domain.Position, error) {
+		result, err := client.AppendToStream(ctx, stream, o, data...)
+		switch {
+		case err != nil:
+			return 0, err
+		case result.CommitPosition == 0:
+			return 0, fmt.Errorf("the server did not say at which position")
+		}
+		return domain.Position(result.CommitPosition), nil
+	})
 }
 
 // sound tells whether a client can be used again after err.

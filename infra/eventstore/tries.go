@@ -39,7 +39,7 @@ func (k keysAway) Unwrap() error { return k.error }
 func judge(err error) verdict {
 	var client *esdb.Error
 	switch {
-	case errors.As(err, new(keysAway)):
+	case errors.As(err, new(keysAway)), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errLost):
 		return passing
 	case errors.As(err, new(unreadable)):
 		return final
