@@ -18,8 +18,8 @@ const (
 	takeOverEvery  = 250 * time.Millisecond // between two tries to become the owner of a view that somebody else owns
 	retryFirst     = 20 * time.Millisecond  // wait after the first passing trouble, doubled each time
 	retryLast      = 3 * time.Second        // longest wait after a passing trouble
-	pauseShare     = 3                      // a small page is followed by a pause so many times as long as it took: under load more records share a transaction
-	pauseMax       = 12 * time.Millisecond  // the longest such pause
+	pauseShare     = 5                      // a small page is followed by a pause so many times as long as it took: under load more records share a transaction
+	pauseMax       = 20 * time.Millisecond  // the longest such pause
 	pageLarge      = 100                    // records; a page of so many is followed at once by the next
 	pageTimeMax    = 5 * time.Minute        // for the transaction of one page
 	farewellMax    = 2 * time.Second        // for the last checkpoint when the context has ended

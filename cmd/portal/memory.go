@@ -8,7 +8,7 @@ import (
 
 // garbagePercent is how much garbage may gather before it is collected, in percent of what is alive. A portal keeps some
 // 15 MB alive, and Pebble's memory is not counted: with Go's usual 100 it would collect after every 150 requests.
-const garbagePercent = 300
+const garbagePercent = 400
 
 // collectSeldom trades a little memory for time, unless the environment says GOGC itself.
 func collectSeldom() {
