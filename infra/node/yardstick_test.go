@@ -153,13 +153,15 @@ func (n *Node) Fill(events, perStream int) error {
 	return nil
 }
 
-// BareStore is Pebble with the node's options and keys and nothing else: what durability alone costs.
+// BareStore is Pebble with the node's sizes and keys and nothing else: what durability alone costs whoever calls Pebble as it
+// comes. When the log is synced again is up to Pebble here; the node has its own way, see letOthersWrite.
 type BareStore struct{ db *pebble.DB }
 
 // OpenBareStore opens it with the default sizes.
 func OpenBareStore(dir string) (*BareStore, error) {
 	options := storeOptions{fs: vfs.Default, cacheBytes: DefaultCacheBytes, memtableBytes: DefaultMemtableBytes}.pebbleOptions()
 	defer options.Cache.Unref()
+	options.WALMinSyncInterval = nil
 	options.Logger = pebbleLogger{&store{log: slog.New(slog.DiscardHandler), fatal: die}}
 	db, err := pebble.Open(dir, options)
 	return &BareStore{db}, err
