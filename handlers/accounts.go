@@ -105,6 +105,9 @@ func (s *Server) setLocked(c *call, locked bool, done string) (reply, error) {
 	if err := s.Logins.SetLocked(c.Context(), account, locked); err != nil {
 		return reply{}, err
 	}
+	if locked {
+		s.dismiss(account)
+	}
 	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "lock"), domain.LockLogin{Customer: customer.ID, Account: account, Locked: locked})
 	return s.customerAfter(c, customer.ID, done, outcome.Position, err)
 }

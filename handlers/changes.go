@@ -19,41 +19,87 @@ const (
 	watchersMax    = 1000 // of all sessions
 	watchedMax     = 5 * time.Minute
 	heartbeatEvery = 20 * time.Second
+	sessionEvery   = 3 * time.Second        // a look whether the session still lives
 	tellMax        = 10 * time.Second       // for one message to leave
 	lookAgainAfter = 250 * time.Millisecond // changes that follow one another are told together
 	markMax        = 100                    // bytes of what a page says it has seen
 )
 
-// watchers counts who waits for changes. The zero value counts nobody. It is safe for concurrent use.
+// watchers knows who waits for changes. The zero value knows nobody. It is safe for concurrent use.
 type watchers struct {
-	mu        sync.Mutex
-	bySession map[string]int
-	all       int
-	closed    chan struct{}
-	stop      sync.Once
+	mu      sync.Mutex
+	open    map[*watcher]context.CancelFunc
+	stopped bool
 }
 
-// enter counts one more of a session, and returns what counts it off; nil when there are too many.
-func (w *watchers) enter(session string) (leave func()) {
+// watcher is one connection on which a page waits for changes.
+type watcher struct {
+	session string // token
+	account string // that the session belongs to
+}
+
+// enter counts one more of a session. Its context ends when the session does, and with leave, which counts it off. It
+// answers false when there are too many.
+func (w *watchers) enter(ctx context.Context, one watcher) (watching context.Context, leave func(), ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.all >= watchersMax || w.bySession[session] >= watchersEach {
-		return nil
+	ofSession := 0
+	for other := range w.open {
+		if other.session == one.session {
+			ofSession++
+		}
 	}
-	w.all++
-	w.bySession[session]++
-	return func() {
+	if len(w.open) >= watchersMax || ofSession >= watchersEach {
+		return nil, nil, false
+	}
+	watching, end := context.WithTimeout(ctx, watchedMax)
+	if w.stopped {
+		end()
+	}
+	if w.open == nil {
+		w.open = map[*watcher]context.CancelFunc{}
+	}
+	w.open[&one] = end
+	return watching, func() {
+		end()
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		w.all--
-		if w.bySession[session]--; w.bySession[session] == 0 {
-			delete(w.bySession, session)
+		delete(w.open, &one)
+	}, true
+}
+
+// end ends the connections of whom it concerns.
+func (w *watchers) end(concerns func(watcher) bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for one, end := range w.open {
+		if concerns(*one) {
+			end()
 		}
 	}
 }
 
+// endSession logs out, and ends what the session watches at once.
+func (s *Server) endSession(ctx context.Context, token string) error {
+	if err := s.Sessions.EndSession(ctx, token); err != nil {
+		return err
+	}
+	s.watchers.end(func(w watcher) bool { return w.session == token })
+	return nil
+}
+
+// dismiss ends what an account watches, after its sessions have ended.
+func (s *Server) dismiss(account string) {
+	s.watchers.end(func(w watcher) bool { return w.account == account })
+}
+
 // StopWatching ends every connection on which a page waits for changes, so that a server can stop. Twice is harmless.
-func (s *Server) StopWatching() { s.watchers.stop.Do(func() { close(s.watchers.closed) }) }
+func (s *Server) StopWatching() {
+	s.watchers.mu.Lock()
+	s.watchers.stopped = true
+	s.watchers.mu.Unlock()
+	s.watchers.end(func(watcher) bool { return true })
+}
 
 // Mark changes whenever the page of an order would look different.
 func (o orderView) Mark() string {
@@ -80,35 +126,29 @@ func (s *Server) watchOrder(c *call) (reply, error) {
 		return reply{}, invalidInput("seen", fmt.Sprintf("0–%d", markMax))
 	}
 	return reply{stream: func(w http.ResponseWriter) error {
-		leave := s.watchers.enter(s.token(c))
-		if leave == nil {
+		ctx, leave, ok := s.watchers.enter(c.Context(), watcher{session: s.token(c), account: c.account.ID})
+		if !ok {
 			return domain.Refusal{Code: tooManyWatchers}
 		}
 		defer leave()
-		s.tellOrderChanges(c, w, id, seen)
+		s.tellOrderChanges(ctx, c, w, id, seen)
 		return nil
 	}}, nil
 }
 
-// tellOrderChanges writes until the reader leaves, the server stops or the connection is old enough for the session to
-// be looked at again. What goes wrong ends the connection; the page connects again.
-func (s *Server) tellOrderChanges(c *call, w http.ResponseWriter, id domain.OrderID, seen string) {
-	ctx, cancel := context.WithTimeout(c.Context(), watchedMax)
-	defer cancel()
-	go func() {
-		select {
-		case <-s.watchers.closed:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
+// tellOrderChanges writes until the reader leaves or logs out, the server stops or the connection is old. What goes wrong
+// ends the connection; the page connects again. Whether the session still lives is asked before anything is told and
+// every few seconds, because it may have been ended by another process.
+func (s *Server) tellOrderChanges(ctx context.Context, c *call, w http.ResponseWriter, id domain.OrderID, seen string) {
 	w.Header().Set("Content-Type", "text/event-stream")
 	connection := http.NewResponseController(w)
 	if err := connection.SetReadDeadline(time.Time{}); err != nil { // the server's limit is for requests that end
 		return
 	}
+	var told time.Time
 	tell := func(message string) bool {
-		deadline := connection.SetWriteDeadline(time.Now().Add(tellMax))
+		told = time.Now()
+		deadline := connection.SetWriteDeadline(told.Add(tellMax))
 		_, err := io.WriteString(w, message+"\n\n")
 		return errors.Join(deadline, err, connection.Flush()) == nil
 	}
@@ -117,15 +157,20 @@ func (s *Server) tellOrderChanges(c *call, w http.ResponseWriter, id domain.Orde
 	}
 	var shown projections.Moment
 	for ctx.Err() == nil {
-		var err error
-		if shown, err = s.await(ctx, shown); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
-			if !tell(":") {
+		now, err := s.await(ctx, shown)
+		if err != nil && (!errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil) {
+			return
+		}
+		if lives, err := s.Sessions.SessionLives(ctx, s.token(c)); err != nil || !lives {
+			return
+		}
+		if now == shown {
+			if time.Since(told) >= s.heartbeat && !tell(":") {
 				return
 			}
 			continue
-		} else if err != nil {
-			return
 		}
+		shown = now
 		view, err := s.order(c, id)
 		if err != nil {
 			return
@@ -140,9 +185,10 @@ func (s *Server) tellOrderChanges(c *call, w http.ResponseWriter, id domain.Orde
 	}
 }
 
-// await waits for a change of the order pages' views, at most until it is time for a heartbeat.
+// await waits for a change of the order pages' views, at most until it is time to look at the session or to show that
+// the connection lives.
 func (s *Server) await(ctx context.Context, since projections.Moment) (projections.Moment, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.heartbeat)
+	ctx, cancel := context.WithTimeout(ctx, min(s.heartbeat, s.sessionLook))
 	defer cancel()
 	now, err := s.Await(ctx, since, viewsOfOrders...)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -144,9 +145,87 @@ func TestWatchersAreCounted(t *testing.T) {
 			t.Fatalf("after one has left: %s", one.Status)
 		}
 	}
-	full := watchers{bySession: map[string]int{}, all: watchersMax}
-	if full.enter("anybody") != nil {
+	var full watchers
+	for i := range watchersMax {
+		_, leave, ok := full.enter(t.Context(), watcher{session: strconv.Itoa(i)})
+		if !ok {
+			t.Fatalf("no room for watcher %d", i)
+		}
+		defer leave()
+	}
+	if _, _, ok := full.enter(t.Context(), watcher{session: "anybody"}); ok {
 		t.Error("there is room for more than all")
 	}
 	w.server.StopWatching()
+}
+
+// watchOrder buys an update and opens the connection of the order's page.
+func (v *visitor) watchOrder(offer string) (path string, watched watching) {
+	v.w.t.Helper()
+	path, page := v.orderOf(offer)
+	watched = v.watch(page.field(v.w.t, `data-changes="([^"]+)"`))
+	watched.hears(v.w.t, "retry:")
+	return path, watched
+}
+
+// ends reads until the server ends the connection.
+func (w watching) ends(t *testing.T) string {
+	t.Helper()
+	text, err := io.ReadAll(w.Body)
+	if err != nil {
+		t.Errorf("the connection does not end: %v", err)
+	}
+	return string(text)
+}
+
+// TestWatchingEndsWithTheSession ends a page's connection at once whatever ends its session, and nobody else's.
+func TestWatchingEndsWithTheSession(t *testing.T) {
+	for name, end := range map[string]func(w *world, v *visitor){
+		"logout": func(_ *world, v *visitor) { v.post("/logout") },
+		"login":  func(_ *world, v *visitor) { v.post("/login", "user", "obcy", "password", "secret-obcy") },
+		"lock": func(w *world, _ *visitor) {
+			operator := w.browser("operator")
+			operator.post("/customers/kowal/logins", "user", "kowal")
+			w.people.endAll("user-kowal")
+			operator.post("/customers/kowal/logins/user-kowal/lock")
+		},
+		"new password": func(w *world, _ *visitor) {
+			w.anybody().post("/password/good-link", "password", "a long sentence", "password_again", "a long sentence")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.server.sessionLook = time.Hour // so that only the end itself is told
+			v, other := w.browser("kowal"), w.browser("obcy")
+			_, watched := v.watchOrder(updateKowal)
+			_, stays := other.watchOrder(updateObcy)
+			end(w, v)
+			watched.ends(t)
+			w.server.watchers.mu.Lock()
+			open := len(w.server.watchers.open)
+			w.server.watchers.mu.Unlock()
+			if open != 1 {
+				t.Errorf("%d pages watch, not the other one alone", open)
+			}
+			other.post("/logout")
+			stays.ends(t)
+		})
+	}
+}
+
+// TestWatchingEndsWithASessionThatEndedElsewhere looks at the session from time to time, and before anything is told.
+func TestWatchingEndsWithASessionThatEndedElsewhere(t *testing.T) {
+	for name, look := range map[string]time.Duration{"in time": 20 * time.Millisecond, "before news": time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.server.sessionLook = look
+			v := w.browser("kowal")
+			path, watched := v.watchOrder(updateKowal)
+			w.people.endAll("user-kowal")
+			w.pay(path, 100)
+			if text := watched.ends(t); strings.Contains(text, "changed") {
+				t.Errorf("a page that is logged out hears %q", text)
+			}
+		})
+	}
 }

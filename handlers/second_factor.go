@@ -84,7 +84,7 @@ func (s *Server) checkSecondFactor(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if err := s.Sessions.EndSession(c.Context(), s.token(c)); err != nil {
+	if err := s.endSession(c.Context(), s.token(c)); err != nil {
 		return reply{}, err
 	}
 	c.account.Half = false

@@ -53,8 +53,9 @@ type Server struct {
 	guarded  http.Handler
 	patience time.Duration // settleMax
 
-	heartbeat time.Duration // heartbeatEvery
-	watchers  watchers
+	heartbeat   time.Duration // heartbeatEvery
+	sessionLook time.Duration // sessionEvery
+	watchers    watchers
 }
 
 // action does what one route is for. A domain.Refusal is a sentence for whoever asked; every other error broke something.
@@ -69,8 +70,7 @@ const settleMax = 2 * time.Second
 // New puts the door together. It panics when two routes contradict each other or a page cannot be read, which no
 // outside input can cause.
 func New(o Options) *Server {
-	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax, heartbeat: heartbeatEvery,
-		watchers: watchers{bySession: map[string]int{}, closed: make(chan struct{})}}
+	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax, heartbeat: heartbeatEvery, sessionLook: sessionEvery}
 	for _, route := range routes() {
 		methods := []string{route.Method}
 		if route.Method == http.MethodGet {

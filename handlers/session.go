@@ -34,22 +34,23 @@ type Account struct {
 
 // Accounts knows who may log in. Authenticate answers ErrCredentials whatever the reason; a device is what DeviceToken has
 // answered after an earlier login with the same user name, so that strangers who guess cannot make its holder wait. RedeemLink sets the
-// password of the account that the one-time link belongs to; it answers ErrLink for a link that is used, too old or
+// password of the account that the one-time link belongs to, ends its sessions and answers its identity; it answers ErrLink for a link that is used, too old or
 // unknown, and ErrPassword, leaving the link usable, for a password that is too short or too long.
 type Accounts interface {
 	Authenticate(ctx context.Context, user, password, device string) (Account, error)
 	DeviceToken(user string) (string, error)
-	RedeemLink(ctx context.Context, link, password string) error
+	RedeemLink(ctx context.Context, link, password string) (account string, err error)
 }
 
 // needsSecondFactor tells who has to show more than a password.
 func (a Account) needsSecondFactor() bool { return a.Role != CustomerRole }
 
 // Sessions remembers who is logged in, and whether only by half. Session answers ErrNoSession for a token that is ended, too old or unknown;
-// changes of the account are effective with the next call.
+// changes of the account are effective with the next call. SessionLives tells whether it would know the token, without noting that it was used.
 type Sessions interface {
 	StartSession(ctx context.Context, account Account) (token string, err error)
 	Session(ctx context.Context, token string) (Account, error)
+	SessionLives(ctx context.Context, token string) (bool, error)
 	EndSession(ctx context.Context, token string) error
 }
 
@@ -226,7 +227,7 @@ func (s *Server) logIn(c *call) (reply, error) {
 		return reply{}, err
 	}
 	if old := s.token(c); old != "" {
-		if err := s.Sessions.EndSession(c.Context(), old); err != nil {
+		if err := s.endSession(c.Context(), old); err != nil {
 			return reply{}, err
 		}
 	}
@@ -265,7 +266,7 @@ func (s *Server) authenticate(c *call, user, password string) (Account, error) {
 
 func (s *Server) logOut(c *call) (reply, error) {
 	if token := s.token(c); token != "" {
-		if err := s.Sessions.EndSession(c.Context(), token); err != nil {
+		if err := s.endSession(c.Context(), token); err != nil {
 			return reply{}, err
 		}
 	}
@@ -333,7 +334,8 @@ func (s *Server) setPassword(c *call) (reply, error) {
 	if len(password) > passwordMax {
 		return refused(weakPassword)
 	}
-	switch err := s.Accounts.RedeemLink(c.Context(), link, password); {
+	account, err := s.Accounts.RedeemLink(c.Context(), link, password)
+	switch {
 	case errors.Is(err, ErrLink):
 		return refused(linkUsed)
 	case errors.Is(err, ErrPassword):
@@ -341,5 +343,6 @@ func (s *Server) setPassword(c *call) (reply, error) {
 	case err != nil:
 		return reply{}, err
 	}
+	s.dismiss(account)
 	return reply{location: "/login?password-set"}, nil
 }

@@ -5,8 +5,10 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -347,14 +349,22 @@ func (p *people) Authenticate(_ context.Context, user, password, device string) 
 	return Account{}, ErrCredentials
 }
 
-func (p *people) RedeemLink(_ context.Context, link, password string) error {
+func (p *people) RedeemLink(_ context.Context, link, password string) (string, error) {
 	switch {
 	case link != "good-link":
-		return ErrLink
+		return "", ErrLink
 	case len(password) < 10:
-		return ErrPassword
+		return "", ErrPassword
 	}
-	return nil
+	p.endAll(accountID(string(kowal)))
+	return accountID(string(kowal)), nil
+}
+
+// endAll ends every session of an account, as the vault does when it is locked or gets another password.
+func (p *people) endAll(account string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.sessions, func(_ string, of Account) bool { return of.ID == account })
 }
 
 func (p *people) StartSession(_ context.Context, account Account) (string, error) {
@@ -376,6 +386,14 @@ func (p *people) Session(_ context.Context, token string) (Account, error) {
 		return Account{}, ErrNoSession
 	}
 	return account, nil
+}
+
+func (p *people) SessionLives(ctx context.Context, token string) (bool, error) {
+	_, err := p.Session(ctx, token)
+	if errors.Is(err, ErrNoSession) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 func (p *people) EndSession(_ context.Context, token string) error {

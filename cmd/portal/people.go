@@ -31,15 +31,15 @@ func (p people) Authenticate(ctx context.Context, user, password, device string)
 }
 
 // RedeemLink is [handlers.Accounts].
-func (p people) RedeemLink(ctx context.Context, link, password string) error {
-	_, err := p.Vault.RedeemLink(ctx, link, password)
+func (p people) RedeemLink(ctx context.Context, link, password string) (string, error) {
+	account, err := p.Vault.RedeemLink(ctx, link, password)
 	switch {
 	case errors.Is(err, vault.ErrLink):
-		return handlers.ErrLink
+		return "", handlers.ErrLink
 	case errors.Is(err, vault.ErrPassword):
-		return handlers.ErrPassword
+		return "", handlers.ErrPassword
 	}
-	return err
+	return account.ID, err
 }
 
 // StartSession is [handlers.Sessions]. It reads the account anew: the session belongs to the password of this moment.

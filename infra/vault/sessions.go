@@ -69,22 +69,10 @@ func (v *Vault) startSession(ctx context.Context, account Account, half bool) (t
 // Session returns who shows the token, and notes that it was seen. It answers
 // ErrNoSession to any token that lets nobody in.
 func (v *Vault) Session(ctx context.Context, token string) (Session, error) {
-	if token == "" || len(token) > tokenLimitBytes {
-		return Session{}, ErrNoSession
-	}
-	hashed := tokenHash(token)
-	var s Session
-	a := &s.Account
-	// A query that can be cancelled costs the driver two more changes of goroutine; this one is over sooner.
-	err := v.session.QueryRowContext(context.WithoutCancel(ctx), hashed).Scan(&a.ID, &a.UserName, &a.Role, &a.CustomerID, &a.Language, &a.Locked,
-		&a.PasswordSerial, &s.StartedAt, &s.SeenAt, &s.Half)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Session{}, ErrNoSession
-	}
+	s, err := v.readSession(ctx, token)
 	if err != nil {
-		return Session{}, fmt.Errorf("read session: %w", err)
+		return Session{}, err
 	}
-	s.StartedAt, s.SeenAt = s.StartedAt.UTC(), s.SeenAt.UTC()
 	now := v.now()
 	if !v.alive(s, now) {
 		// Deleted, so that it stays ended when the clock is set back.
@@ -94,11 +82,41 @@ func (v *Vault) Session(ctx context.Context, token string) (Session, error) {
 		return Session{}, ErrNoSession
 	}
 	if now.Sub(s.SeenAt) >= seenPause {
-		if _, err := v.db.ExecContext(ctx, `update vault.sessions set seen_at = $2 where token_hash = $1 and seen_at < $2`, hashed, now); err != nil {
+		if _, err := v.db.ExecContext(ctx, `update vault.sessions set seen_at = $2 where token_hash = $1 and seen_at < $2`, tokenHash(token), now); err != nil {
 			return Session{}, fmt.Errorf("note session as seen: %w", err)
 		}
 		s.SeenAt = now
 	}
+	return s, nil
+}
+
+// SessionLives tells whether Session would answer, without noting that the
+// session was seen, so that an open page that nobody uses ends in time.
+func (v *Vault) SessionLives(ctx context.Context, token string) (bool, error) {
+	s, err := v.readSession(ctx, token)
+	if errors.Is(err, ErrNoSession) {
+		return false, nil
+	}
+	return err == nil && v.alive(s, v.now()), err
+}
+
+// readSession answers ErrNoSession when there is none; it may be too old to be used.
+func (v *Vault) readSession(ctx context.Context, token string) (Session, error) {
+	if token == "" || len(token) > tokenLimitBytes {
+		return Session{}, ErrNoSession
+	}
+	var s Session
+	a := &s.Account
+	// A query that can be cancelled costs the driver two more changes of goroutine; this one is over sooner.
+	err := v.session.QueryRowContext(context.WithoutCancel(ctx), tokenHash(token)).Scan(&a.ID, &a.UserName, &a.Role, &a.CustomerID, &a.Language, &a.Locked,
+		&a.PasswordSerial, &s.StartedAt, &s.SeenAt, &s.Half)
+	if errors.Is(err, sql.ErrNoRows) {
+		return Session{}, ErrNoSession
+	}
+	if err != nil {
+		return Session{}, fmt.Errorf("read session: %w", err)
+	}
+	s.StartedAt, s.SeenAt = s.StartedAt.UTC(), s.SeenAt.UTC()
 	return s, nil
 }
 

@@ -114,6 +114,9 @@ func TestSessionsEnd(t *testing.T) {
 			account := w.customer("anna")
 			token := w.startSession(account)
 			tt.story(w, account, func() { w.Session(w.ctx, token) })
+			if lives, err := w.SessionLives(w.ctx, token); err != nil || lives != tt.alive {
+				t.Errorf("the session lives: %v, %v", lives, err)
+			}
 			_, err := w.Session(w.ctx, token)
 			if tt.alive {
 				w.wantErr("session", err, nil)
@@ -121,6 +124,23 @@ func TestSessionsEnd(t *testing.T) {
 				w.wantErr("session", err, ErrNoSession)
 			}
 		})
+	}
+}
+
+// TestALookIsNoUse lets a session end in time though somebody keeps asking whether it lives.
+func TestALookIsNoUse(t *testing.T) {
+	w := newWorld(t)
+	w.quick()
+	token := w.startSession(w.customer("anna"))
+	for range 4 {
+		w.clock.forward(defaultSessionIdle / 5)
+		if lives, err := w.SessionLives(w.ctx, token); err != nil || !lives {
+			t.Fatalf("before its time the session lives: %v, %v", lives, err)
+		}
+	}
+	w.clock.forward(defaultSessionIdle / 5)
+	if lives, err := w.SessionLives(w.ctx, token); err != nil || lives {
+		t.Errorf("unused for too long the session lives: %v, %v", lives, err)
 	}
 }
 
