@@ -56,6 +56,8 @@ var Kinds = []Kind{
 	kind[OrderCancelled](1),
 	kind[LicencesReleased](1),
 	kind[PaymentReceived](1),
+	kind[InvoiceNumberClaimed](1),
+	kind[InvoiceRecorded](1),
 
 	kind[StatementImported](1),
 	kind[TransferReceived](1),

@@ -29,7 +29,8 @@ func newMarket(t *rapid.T) *market {
 	m := &market{T: t, log: &memory{}, orders: map[OrderID]CustomerID{}, programs: []ProgramID{"kadry", "magazyn"},
 		book: book{submitted: map[OrderID]bool{}, declined: map[OrderID]bool{}, cancelled: map[OrderID]bool{}, returned: map[OrderID]bool{},
 			due: map[OrderID]Money{}, money: map[OrderID]Money{}, lines: map[OrderID][]Line{}, numbers: map[int]int{},
-			numberOf: map[OrderID]OrderNumber{}, distributor: map[CustomerID]CustomerID{}, issued: map[string]bool{}}}
+			numberOf: map[OrderID]OrderNumber{}, distributor: map[CustomerID]CustomerID{}, issued: map[string]bool{},
+			invoices: map[string]InvoiceRecorded{}}}
 	for _, registered := range []CustomerRegistered{alfaRegistered, betaRegistered, doraRegistered, klaraRegistered} {
 		do(m, RegisterCustomer(registered))
 		m.customers = append(m.customers, registered.Customer)
@@ -270,10 +271,26 @@ func (m *market) actOn(id OrderID) {
 		open := int(order.Open())
 		amount := pick(m, "amount", []int{open, open, open, open, open - 1, open / 2, open + 1, 1})
 		do(m, RecordPayment{Order: id, Transfer: TransferID(fmt.Sprint("t-", m.number("transfer", 1, 50))), Amount: Money(amount), ValueOn: "2026-03-12"})
+	case 8:
+		m.invoice(order)
 	default:
 		for range m.number("tasks", 1, 6) {
 			m.fulfil(id)
 		}
+	}
+}
+
+// invoice is at times a number that another order has, or a second one for the same order.
+func (m *market) invoice(order Order) {
+	record := RecordInvoice{On: "2027-01-31", InvoiceRecorded: InvoiceRecorded{Order: order.Order,
+		Invoice: fmt.Sprint("FV ", m.number("invoice", 1, 9)), IssuedOn: pick(m, "issued", []Day{"2027-01-02", "2027-01-03"})}}
+	if len(order.Payments) > 0 && m.number("advance", 0, 1) == 0 {
+		record.Advance = order.Payments[0].ValueOn.Month()
+	}
+	m.commands++
+	_, err := AddInvoice(context.Background(), m.log, by(fmt.Sprint("command ", m.commands)), record)
+	if _, no := IsRefusal(err); err != nil && !no {
+		m.Fatal(err)
 	}
 }
 

@@ -114,6 +114,7 @@ type Order struct {
 	Files        map[int]FileState  `json:"files"`             // by line
 	Failures     map[string]Failure `json:"failures"`          // by task, as long as it is owed
 	Skipped      []string           `json:"skipped,omitempty"` // tasks that need not be done any more
+	Invoices     []InvoiceRecorded  `json:"invoices,omitempty"`
 }
 
 // FileState is how far the activation file of a line has come.
@@ -139,6 +140,8 @@ func (o *Order) Evolve(event Event) {
 		delete(o.Failures, string(ReleaseTask))
 	case PaymentReceived:
 		o.Payments = append(slices.Clip(o.Payments), e)
+	case InvoiceRecorded:
+		o.evolveInvoice(e)
 	default:
 		o.evolveFulfilment(event)
 	}

@@ -67,7 +67,10 @@ const (
 	AddressUnchanged        = "address-unchanged"  // sent already to this very address
 	NotYetSent              = "not-yet-sent"
 	TaskNotSkippable        = "task-not-skippable"
-	ImportConflict          = "statement-conflict" // the same statement number with other contents
+	ImportConflict          = "statement-conflict"      // the same statement number with other contents
+	InvoiceConflict         = "invoice-conflict"        // the order has an invoice for this money already, or other facts about it. Facts: order, invoice
+	InvoiceOfOtherOrder     = "invoice-of-other-order"  // Facts: invoice, order
+	InvoiceOfOtherSeller    = "invoice-of-other-seller" // its KSeF number is not the vendor's. Facts: invoice, nip
 )
 
 // limits of text that comes from outside, in bytes

@@ -23,6 +23,7 @@ type book struct {
 	numberOf                                 map[OrderID]OrderNumber // by order
 	distributor                              map[CustomerID]CustomerID
 	issued                                   map[string]bool // order and line
+	invoices                                 map[string]InvoiceRecorded
 }
 
 // judge reads what is new in the log as an auditor does, and then looks at the states.
@@ -121,6 +122,11 @@ func (m *market) judgeMoney(event Event) {
 			m.Fatalf("activation file issued for line %s, %s of %s paid", line, b.money[e.Order], b.due[e.Order])
 		}
 		b.issued[line] = true
+	case InvoiceRecorded:
+		if known, taken := b.invoices[e.Invoice]; taken && known != e || !b.submitted[e.Order] {
+			m.Fatalf("invoice %+v after %+v", e, known)
+		}
+		b.invoices[e.Invoice] = e
 	case ActivationFileSent:
 		if !b.issued[fmt.Sprint(e.Order, e.Line)] {
 			m.Fatalf("sent %+v, which was never issued", e)
