@@ -58,6 +58,10 @@ var Kinds = []Kind{
 	kind[PaymentReceived](1),
 	kind[InvoiceNumberClaimed](1),
 	kind[InvoiceRecorded](1),
+	kind[OrderExpired](1),
+	kind[OrderRevived](1),
+	kind[OrderLapsed](1),
+	kind[BalanceLetterSent](1),
 
 	kind[StatementImported](1),
 	kind[TransferReceived](1),

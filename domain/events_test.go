@@ -243,6 +243,9 @@ func fill(v reflect.Value, count *int) {
 		fill(value, count)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(key, value)
+	case reflect.Pointer:
+		v.Set(reflect.New(v.Type().Elem()))
+		fill(v.Elem(), count)
 	case reflect.Struct:
 		for i := range v.NumField() {
 			fill(v.Field(i), count)

@@ -95,13 +95,20 @@ type TaskKind string
 // The tasks of the process manager.
 const (
 	PlaceTask       TaskKind = "place"        // finish a submission
-	ReleaseTask     TaskKind = "release"      // give up a cancelled order's hold on its licences
+	ReleaseTask     TaskKind = "release"      // give up the hold of a cancelled or lapsed order on its licences
 	ConfirmTask     TaskKind = "confirmation" // letter: order received, pay here (R12)
 	MarkPaidTask    TaskKind = "mark-paid"    // tell the licences
 	PaymentNoteTask TaskKind = "payment-note" // letter: the money has arrived
 	ActivateTask    TaskKind = "activation"   // issue and send the activation file of a line (R14)
 	BookTask        TaskKind = "book"         // book a matched transfer on its order
 	LoginTask       TaskKind = "login"        // letter: user name and one-time link (R1)
+
+	RemindTask      TaskKind = "reminder"      // letter: the money is due soon
+	RemindAgainTask TaskKind = "late-reminder" // letter: the due day has passed
+	BalanceTask     TaskKind = "balance"       // letter: a part of the money has arrived, this is still open
+	ExpireTask      TaskKind = "expiry"        // end the waiting for the money
+	ExpiryNoteTask  TaskKind = "expiry-note"   // letter: the order has expired
+	LapseTask       TaskKind = "lapse"         // end the grace
 )
 
 // Task is one thing that is owed. ID is unique within its stream and always the same for the same duty.
@@ -109,40 +116,46 @@ type Task struct {
 	ID      string
 	Kind    TaskKind
 	Line    int // of the order; 0 when it concerns the whole
-	Copy    int // which sending of an activation file
+	Copy    int // which sending of an activation file; of a balance letter how many payments it knows of
+	DueOn   Day // first Polish day on which it is to be done; empty: at once
+	LastOn  Day // last day on which it makes sense; empty: always
 	Failure Failure
 }
 
-// Owed is what has to be done for the order now or, after a failure, at the failure's NextAt; in the order in which
-// it is to be done. It is empty for an order that waits for money, and for one that is complete. What was skipped is not owed.
+// Owed is what has to be done for the order: now, from the task's day on or, after a failure, at the failure's NextAt; in the order in which
+// it is to be done. It is empty for an order that is complete. What was skipped is not owed.
 func (o Order) Owed() []Task {
 	var tasks []Task
-	owe := func(owed bool, kind TaskKind, line, copy int) {
-		if id := taskID(kind, line, copy); owed && !o.isSkipped(id) {
-			tasks = append(tasks, Task{ID: id, Kind: kind, Line: line, Copy: copy, Failure: o.Failures[id]})
+	owe := func(owed bool, task Task) {
+		if task.ID = taskID(task.Kind, task.Line, task.Copy); owed && !o.isSkipped(task.ID) {
+			task.Failure = o.Failures[task.ID]
+			tasks = append(tasks, task)
 		}
 	}
 	if !o.Exists() {
 		return nil
 	}
-	owe(o.Cancelled && !o.Released, ReleaseTask, 0, 0)
-	owe(!o.Confirmed && !o.Cancelled, ConfirmTask, 0, 0)
+	owe(o.over() && !o.Released, Task{Kind: ReleaseTask})
+	owe(!o.Confirmed && !o.over() && !o.Expired(), Task{Kind: ConfirmTask})
 	if !o.Paid() {
+		o.owedInTime(owe)
 		return tasks
 	}
-	owe(!o.LicencesPaid, MarkPaidTask, 0, 0)
-	owe(!o.PaymentNoted, PaymentNoteTask, 0, 0)
+	owe(!o.LicencesPaid, Task{Kind: MarkPaidTask})
+	owe(!o.PaymentNoted, Task{Kind: PaymentNoteTask})
 	for _, line := range o.Lines {
 		file := o.Files[line.Line]
-		owe(file.Sent < max(file.Wanted, 1), ActivateTask, line.Line, file.Sent+1)
+		owe(file.Sent < max(file.Wanted, 1), Task{Kind: ActivateTask, Line: line.Line, Copy: file.Sent + 1})
 	}
 	return tasks
 }
 
 func taskID(kind TaskKind, line, copy int) string {
 	switch {
-	case line == 0:
+	case line == 0 && copy <= 1:
 		return string(kind)
+	case line == 0:
+		return fmt.Sprintf("%s-%d", kind, copy)
 	case copy <= 1:
 		return fmt.Sprintf("%s-%d", kind, line)
 	}
@@ -154,6 +167,9 @@ func (o *Order) evolveFulfilment(event Event) {
 	case LetterSent:
 		o.Confirmed = o.Confirmed || e.Kind == ConfirmTask
 		o.PaymentNoted = o.PaymentNoted || e.Kind == PaymentNoteTask
+		if e.Kind == RemindTask || e.Kind == RemindAgainTask || e.Kind == ExpiryNoteTask {
+			o.Letters = append(slices.Clip(o.Letters), e.Kind)
+		}
 		delete(o.Failures, string(e.Kind))
 	case LicencesMarkedPaid:
 		o.LicencesPaid = true
@@ -225,7 +241,7 @@ func (c RecordLicencesPaid) Decide(o Order) ([]Event, error) {
 	return []Event{LicencesMarkedPaid(c)}, nil
 }
 
-// RecordRelease says that a cancelled order holds no licence any more. Twice is harmless.
+// RecordRelease says that an order that is cancelled or has lapsed holds no licence any more. Twice is harmless.
 type RecordRelease struct {
 	Order OrderID
 }
@@ -378,21 +394,28 @@ func (c SkipTask) Decide(o Order) ([]Event, error) {
 	return []Event{TaskSkipped(c)}, nil
 }
 
-// Skippable tells what may stay undone for good: what goes out of the house.
+// Skippable tells what may stay undone for good: what goes out of the house, and the ends of waiting.
 func (k TaskKind) Skippable() bool {
-	return k == ConfirmTask || k == PaymentNoteTask || k == ActivateTask || k == LoginTask
+	switch k {
+	case ConfirmTask, PaymentNoteTask, ActivateTask, LoginTask, RemindTask, RemindAgainTask, BalanceTask, ExpireTask, ExpiryNoteTask, LapseTask:
+		return true
+	}
+	return false
 }
 
 // OrderStatus is what the buyer is told about an order.
 type OrderStatus string
 
-// The states of an order, in the order in which it passes them; an order can be cancelled while nothing was paid.
+// The states of an order, in the order in which it passes them; an order can be cancelled while nothing was paid, and expires when
+// the money does not come in time.
 const (
 	AwaitingPayment OrderStatus = "awaiting-payment"
 	PartlyPaid      OrderStatus = "partly-paid"
 	PaidStatus      OrderStatus = "paid"
 	Fulfilled       OrderStatus = "fulfilled" // every activation file has been sent
 	CancelledStatus OrderStatus = "cancelled"
+	ExpiredStatus   OrderStatus = "expired" // waits only for late money
+	LapsedStatus    OrderStatus = "lapsed"  // ended without its money
 )
 
 // Status of a submitted order.
@@ -404,6 +427,10 @@ func (o Order) Status() OrderStatus {
 	switch {
 	case o.Cancelled:
 		return CancelledStatus
+	case o.Lapsed:
+		return LapsedStatus
+	case o.Expired():
+		return ExpiredStatus
 	case !o.Paid() && len(o.Payments) > 0:
 		return PartlyPaid
 	case !o.Paid():

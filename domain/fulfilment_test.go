@@ -64,7 +64,7 @@ func TestWhatIsOwed(t *testing.T) {
 
 func TestTaskNames(t *testing.T) {
 	seen := map[string]bool{}
-	for _, kind := range []TaskKind{ReleaseTask, ConfirmTask, MarkPaidTask, PaymentNoteTask} {
+	for _, kind := range []TaskKind{ReleaseTask, ConfirmTask, MarkPaidTask, PaymentNoteTask, RemindTask, RemindAgainTask, ExpireTask, ExpiryNoteTask, LapseTask} {
 		seen[taskID(kind, 0, 0)] = true
 	}
 	for line := 1; line <= 112; line++ {

@@ -72,6 +72,7 @@ type OrderSubmitted struct {
 	Bank   BankData    `json:"bank"`
 	Title  string      `json:"title"` // of the transfer, with check digits
 	DueOn  Day         `json:"due_on"`
+	Limits *TimeLimits `json:"time_limits,omitempty"` // nil: nothing happens to it by itself
 }
 
 // OrderCancelled ends an order for which no money has come.
@@ -79,7 +80,7 @@ type OrderCancelled struct {
 	Order OrderID `json:"order"`
 }
 
-// LicencesReleased says that a cancelled order has given up its hold on its licences.
+// LicencesReleased says that a cancelled or lapsed order has given up its hold on its licences.
 type LicencesReleased struct {
 	Order OrderID `json:"order"`
 }
@@ -115,6 +116,12 @@ type Order struct {
 	Failures     map[string]Failure `json:"failures"`          // by task, as long as it is owed
 	Skipped      []string           `json:"skipped,omitempty"` // tasks that need not be done any more
 	Invoices     []InvoiceRecorded  `json:"invoices,omitempty"`
+	Covered      bool               `json:"covered,omitempty"` // the money has covered it once
+	Expiry       *OrderExpired      `json:"expiry,omitempty"`
+	Revived      bool               `json:"revived,omitempty"` // after the expiry
+	Lapsed       bool               `json:"lapsed,omitempty"`
+	Letters      []TaskKind         `json:"letters,omitempty"`      // reminders and the word of the expiry that have left
+	BalanceTold  int                `json:"balance_told,omitempty"` // payments that the buyer was told of while something was open
 }
 
 // FileState is how far the activation file of a line has come.
@@ -134,7 +141,7 @@ func (o *Order) Evolve(event Event) {
 		o.Declined = &e
 	case OrderCancelled:
 		o.Cancelled = true
-		delete(o.Failures, string(ConfirmTask))
+		o.forgetFailures()
 	case LicencesReleased:
 		o.Released = true
 		delete(o.Failures, string(ReleaseTask))
@@ -142,6 +149,10 @@ func (o *Order) Evolve(event Event) {
 		o.Payments = append(slices.Clip(o.Payments), e)
 	case InvoiceRecorded:
 		o.evolveInvoice(e)
+		o.Covered = o.Covered || o.Open() <= 0
+		o.forgetFailures()
+	case OrderExpired, OrderRevived, OrderLapsed, BalanceLetterSent:
+		o.evolveDeadlines(event)
 	default:
 		o.evolveFulfilment(event)
 	}
@@ -163,7 +174,7 @@ func (o Order) Open() Money { return o.Total.Gross - o.PaidAmount() }
 func (o Order) Exists() bool { return o.Order != "" }
 
 // Paid tells whether the money covers the gross amount. Nothing is delivered before. Source: R13, R14.
-func (o Order) Paid() bool { return o.Exists() && !o.Cancelled && o.Open() <= 0 }
+func (o Order) Paid() bool { return o.Exists() && !o.over() && o.Open() <= 0 }
 
 // OrderStream is where an order's events are.
 func OrderStream(id OrderID) string { return "order-" + string(id) }
@@ -181,7 +192,8 @@ type PlaceOrder struct {
 // Terms are the vendor's conditions at the moment of the order.
 type Terms struct {
 	Bank        BankData
-	PaymentDays int // until the money is due, from the day of the order
+	PaymentDays int         // until the money is due, from the day of the order
+	Limits      *TimeLimits // around the due day; nil: orders wait for their money as long as it takes
 }
 
 // Stream of the order.
@@ -197,7 +209,7 @@ func (c PlaceOrder) Decide(known Order) ([]Event, error) {
 		return nil, err
 	}
 	submitted := OrderSubmitted{Order: c.Order, Number: c.Number, Buyer: c.Buyer, Lines: c.Lines, Bank: c.Terms.Bank,
-		Title: c.Number.Reference(), DueOn: due}
+		Title: c.Number.Reference(), DueOn: due, Limits: c.Terms.Limits}
 	for _, line := range c.Lines {
 		submitted.Total = submitted.Total.Plus(line.Amounts)
 	}
@@ -247,13 +259,16 @@ type CancelOrder struct {
 // Stream of the order.
 func (c CancelOrder) Stream() string { return OrderStream(c.Order) }
 
-// Decide refuses once money has arrived.
+// Decide refuses once money has arrived, and an order that has lapsed. One that has expired can be cancelled, so that its
+// licences can be ordered anew.
 func (c CancelOrder) Decide(known Order) ([]Event, error) {
 	switch {
 	case !known.Exists():
 		return nil, refuse(NotFound)
 	case known.Cancelled:
 		return nil, nil
+	case known.Lapsed:
+		return nil, refuse(OrderNotOpen)
 	case len(known.Payments) > 0:
 		return nil, refuse(OrderHasPayments)
 	}
@@ -271,8 +286,8 @@ type RecordPayment struct {
 // Stream of the order.
 func (c RecordPayment) Stream() string { return OrderStream(c.Order) }
 
-// Decide books what has arrived, even on an order that was cancelled while the transfer was on its way: money is a
-// fact. Such an order stays cancelled and delivers nothing.
+// Decide books what has arrived, even on an order that was cancelled or has lapsed while the transfer was on its way: money is a
+// fact. Such an order delivers nothing. Money that covers an expired order revives it.
 func (c RecordPayment) Decide(known Order) ([]Event, error) {
 	if slices.ContainsFunc(known.Payments, func(p PaymentReceived) bool { return p.Transfer == c.Transfer }) {
 		return nil, nil
@@ -283,5 +298,9 @@ func (c RecordPayment) Decide(known Order) ([]Event, error) {
 	case c.Amount <= 0:
 		return nil, refuse(InvalidInput, "field", "amount", "limit", "0,01")
 	}
-	return []Event{PaymentReceived(c)}, nil
+	events := []Event{PaymentReceived(c)}
+	if known.Expired() && known.Open() <= c.Amount {
+		events = append(events, OrderRevived{Order: c.Order})
+	}
+	return events, nil
 }

@@ -138,7 +138,7 @@ const (
 	UnmatchedMistyped     = "mistyped"        // the title names an order with wrong check digits
 	UnmatchedAmbiguous    = "several-orders"  // the title names more than one order
 	UnmatchedUnknownOrder = "unknown-order"   // no order has this number
-	UnmatchedNotOpen      = "order-not-open"  // cancelled, or paid already
+	UnmatchedNotOpen      = "order-not-open"  // cancelled, lapsed, or paid already
 	UnmatchedUnsure       = "number-unsure"   // a number without check digits, and another amount than the open one
 	UnmatchedForeign      = "foreign-account" // came in on an account that is not the order's
 )
@@ -166,7 +166,7 @@ func Match(received TransferReceived, lookup func(OrderNumber) (Order, bool)) (*
 		return nil, UnmatchedUnknownOrder
 	case order.Bank.Account != received.Account:
 		return nil, UnmatchedForeign
-	case order.Cancelled || order.Paid():
+	case order.over() || order.Paid():
 		return nil, UnmatchedNotOpen
 	case !found[0].Checked && order.Open() != received.Amount:
 		return nil, UnmatchedUnsure
