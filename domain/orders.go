@@ -147,10 +147,10 @@ func (o *Order) Evolve(event Event) {
 		delete(o.Failures, string(ReleaseTask))
 	case PaymentReceived:
 		o.Payments = append(slices.Clip(o.Payments), e)
-	case InvoiceRecorded:
-		o.evolveInvoice(e)
 		o.Covered = o.Covered || o.Open() <= 0
 		o.forgetFailures()
+	case InvoiceRecorded:
+		o.evolveInvoice(e)
 	case OrderExpired, OrderRevived, OrderLapsed, BalanceLetterSent:
 		o.evolveDeadlines(event)
 	default:

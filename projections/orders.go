@@ -19,7 +19,8 @@ var orders = View{
 	Concerns: func(event domain.Event) bool {
 		switch event.(type) {
 		case domain.OrderSubmitted, domain.OrderCancelled, domain.PaymentReceived, domain.LetterSent,
-			domain.ActivationFileIssued, domain.ActivationFileSent, domain.ActivationFileResendRequested:
+			domain.ActivationFileIssued, domain.ActivationFileSent, domain.ActivationFileResendRequested,
+			domain.OrderExpired, domain.OrderRevived, domain.OrderLapsed, domain.BalanceLetterSent, domain.TaskSkipped, domain.TaskRetryRequested:
 			return true
 		}
 		return false

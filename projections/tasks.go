@@ -23,6 +23,7 @@ var tasks = View{
 		case domain.OrderSubmitted, domain.OrderCancelled, domain.LicencesReleased, domain.PaymentReceived, domain.LetterSent,
 			domain.LicencesMarkedPaid, domain.ActivationFileSent, domain.ActivationFileResendRequested, domain.TaskFailed,
 			domain.TaskRetryRequested, domain.TaskSkipped,
+			domain.OrderExpired, domain.OrderRevived, domain.OrderLapsed, domain.BalanceLetterSent,
 			domain.CustomerRegistered, domain.LoginGranted, domain.LoginLetterSent, domain.LoginLetterFailed, domain.LoginLetterSkipped,
 			domain.CartSubmitted, domain.CartReturned, domain.TransferMatched:
 			return true
