@@ -30,7 +30,7 @@ func (s *streamsServer) BatchAppend(call streams.Streams_BatchAppendServer) erro
 	ctx, cancel := context.WithCancelCause(call.Context())
 	defer cancel(nil)
 	b := &batchCall{
-		store: s.store, call: call, open: make(map[eventID]*batchWrite), timer: time.NewTimer(0),
+		store: s.store, call: call, stranger: byStranger(call.Context()), open: make(map[eventID]*batchWrite), timer: time.NewTimer(0),
 		slots: make(chan struct{}, maxUnanswered), unsettled: make(chan batchAnswer, maxUnanswered), settled: make(chan batchAnswer, maxUnanswered),
 	}
 	defer b.timer.Stop()
@@ -52,8 +52,9 @@ func (s *streamsServer) BatchAppend(call streams.Streams_BatchAppendServer) erro
 // batchCall is a BatchAppend call. Three goroutines work on it: one collects writes and appends them, one waits for
 // the disk, and one sends answers. A client that takes no answers stops the first and the last, never the second.
 type batchCall struct {
-	store *store
-	call  streams.Streams_BatchAppendServer
+	store    *store
+	call     streams.Streams_BatchAppendServer
+	stranger bool // who may append nothing
 
 	open      map[eventID]*batchWrite
 	openBytes int
@@ -124,6 +125,9 @@ func (b *batchCall) take(ctx context.Context, r *streams.BatchAppendReq) error {
 	id, err := uuidOf(r.GetCorrelationId())
 	if err != nil {
 		return b.conclude(ctx, batchAnswer{write: &batchWrite{correlation: r.GetCorrelationId(), identifier: r.GetOptions().GetStreamIdentifier()}, err: err})
+	}
+	if b.stranger && r.GetOptions() != nil {
+		return b.conclude(ctx, batchAnswer{write: &batchWrite{correlation: r.GetCorrelationId(), identifier: r.GetOptions().GetStreamIdentifier()}, err: errAccessDenied()})
 	}
 	w, begun := b.open[id]
 	if !begun {

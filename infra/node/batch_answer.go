@@ -65,6 +65,8 @@ func batchError(b batchAnswer) (*status.Status, error) {
 		code, message, detail = codes.DeadlineExceeded, "Timeout", &shared.Timeout{}
 	case errors.As(b.err, &f) && len(f.trailers) > 1 && f.trailers[1] == exceptionAppendSize:
 		code, message, detail = codes.InvalidArgument, f.message, &shared.MaximumAppendSizeExceeded{MaxAppendSize: maxAppendBytes}
+	case errors.As(b.err, &f) && f.code == codes.PermissionDenied:
+		code, message, detail = codes.PermissionDenied, "AccessDenied", &shared.AccessDenied{}
 	case errors.As(b.err, &f):
 		code, message, detail = codes.InvalidArgument, f.message, &shared.BadRequest{Message: f.message}
 	default:

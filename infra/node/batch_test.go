@@ -264,6 +264,41 @@ func TestBatchAppendEndsWithOpenWrites(t *testing.T) {
 	}
 }
 
+// TestBatchAppendByStranger makes a call without credentials to a secure node: each write is refused as soon as it begins, the
+// rest of it is ignored, and nothing is stored.
+func TestBatchAppendByStranger(t *testing.T) {
+	n, ca := startSecure(t)
+	call := batchCall(t, bareSecure(t, n, ca))
+	begun, whole := stringID(), stringID()
+	send(t, call,
+		&streams.BatchAppendReq{CorrelationId: begun, Options: batchOptions("a"), ProposedMessages: batchMessages("0")},
+		&streams.BatchAppendReq{CorrelationId: begun, ProposedMessages: batchMessages("1"), IsFinal: true},
+		&streams.BatchAppendReq{CorrelationId: whole, Options: batchOptions("b"), ProposedMessages: batchMessages("0"), IsFinal: true})
+	if err := call.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []*shared.UUID{begun, whole} {
+		r, err := call.Recv()
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "answer", told(t, r), "7 AccessDenied: AccessDenied")
+		equal(t, "correlation", r.GetCorrelationId().GetString_(), id.GetString_())
+	}
+	if _, err := call.Recv(); !errors.Is(err, io.EOF) {
+		t.Errorf("the call ended with %v", err)
+	}
+	read, err := dialSecure(t, n, ca, "admin:changeit@").ReadStream(context.Background(), "b", esdb.ReadStreamOptions{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	var missing *esdb.Error
+	if _, err := read.Recv(); !errors.As(err, &missing) || missing.Code() != esdb.ErrorCodeResourceNotFound {
+		t.Errorf("reading the stream gave %v", err)
+	}
+}
+
 // TestBatchAppendBoundsOpenWrites begins more writes than one call may: the surplus is refused, the others go on.
 func TestBatchAppendBoundsOpenWrites(t *testing.T) {
 	const begun, allowed = 1_100, 1_024
