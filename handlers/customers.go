@@ -9,51 +9,14 @@ import (
 	"netrom.pl/portal/projections"
 )
 
-// rowsPerPage is how many rows the vendor's people see at once; such lists are not counted, only walked through.
-const rowsPerPage = 50
+// ownRows is how many licences and orders of a customer stand on its page; links lead to the others.
+const ownRows = 50
 
-// listed is the part of a list that a page shows.
-type listed[R any] struct {
-	Rows []R
-	Text string // what was looked for
-	Page int    // from 1
-	Path string
-	More bool
-}
-
-// PagePath leads to another page of the same list.
-func (f listed[R]) PagePath(step int) string {
-	return f.Path + "?" + url.Values{"q": {f.Text}, "page": {strconv.Itoa(f.Page + step)}}.Encode()
-}
-
-// findPage answers the part of a list that a request asks for.
-func findPage[R any](c *call, search func(projections.Search) ([]R, error)) (listed[R], error) {
-	query := c.URL.Query()
-	f := listed[R]{Text: strings.TrimSpace(query.Get("q")), Page: 1, Path: c.URL.Path}
-	if !isSearch(f.Text) {
-		return f, invalidInput("q", searchLimit)
-	}
-	if text := query.Get("page"); text != "" {
-		number, err := strconv.Atoi(text)
-		if err != nil || number < 1 || number > listPagesMax {
-			return f, invalidInput("page", "1–"+strconv.Itoa(listPagesMax))
-		}
-		f.Page = number
-	}
-	rows, err := search(projections.Search{Text: f.Text, Skip: (f.Page - 1) * rowsPerPage, Limit: rowsPerPage + 1})
-	if f.More = len(rows) > rowsPerPage; f.More {
-		rows = rows[:rowsPerPage]
-	}
-	f.Rows = rows
-	return f, err
-}
-
-// showCustomers searches the registered companies for the operator.
+// showCustomers lists the registered companies for the operator.
 func (s *Server) showCustomers(c *call) (reply, error) {
-	view, err := findPage(c, func(search projections.Search) ([]projections.CustomerRow, error) {
-		return s.Tables.FindCustomers(c.Context(), search)
-	})
-	return reply{page: "customers", view: view, notice: c.notice()}, err
+	answer, err := showList(c, "customers", nil, nil, s.Tables.AllCustomers)
+	answer.notice = c.notice()
+	return answer, err
 }
 
 // registerView is the form of a new customer, as far as it has been filled in.
@@ -102,7 +65,7 @@ type customerView struct {
 	Logins       []customerLogin
 	Distributors []projections.CustomerRow
 	Programs     []domain.Program
-	Licences     []projections.LicenceRow
+	Licences     listView[projections.LicenceRow]
 	Orders       []orderView
 	More         bool // licences or orders than are shown
 	Form         url.Values
@@ -139,15 +102,17 @@ func (s *Server) customerPage(c *call, id domain.CustomerID) (reply, error) {
 	if view.Programs, err = s.Tables.Catalogue(c.Context()); err != nil {
 		return reply{}, err
 	}
-	own := projections.Search{Text: string(id), Limit: rowsPerPage + 1}
-	if view.Licences, err = s.Tables.FindLicences(c.Context(), own); err != nil {
-		return reply{}, err
-	}
-	orders, err := s.Tables.FindOrders(c.Context(), own)
+	own := projections.Listing{Search: string(id), Limit: ownRows}
+	licences, ofAll, err := s.Tables.AllLicences(c.Context(), own)
 	if err != nil {
 		return reply{}, err
 	}
-	view.More = len(view.Licences) > rowsPerPage || len(orders) > rowsPerPage
+	orders, ordered, err := s.Tables.AllOrders(c.Context(), own)
+	if err != nil {
+		return reply{}, err
+	}
+	view.Licences = listView[projections.LicenceRow]{List: list{Total: ofAll}, Rows: licences}
+	view.More = ofAll > ownRows || ordered > ownRows
 	for _, order := range orders {
 		view.Orders = append(view.Orders, orderViewOf(order))
 	}

@@ -266,14 +266,14 @@ func TestGrantLicenceOnPage(t *testing.T) {
 // TestPagesOfALongList walks through a list page by page.
 func TestPagesOfALongList(t *testing.T) {
 	w := newWorld(t)
-	for i := range rowsPerPage {
+	for i := range listRows {
 		w.register(domain.CustomerID(fmt.Sprintf("many-%03d", i)), fmt.Sprintf("Many %03d", i), false)
 	}
 	w.settle()
 	v := w.browser("operator-1")
 	seen := 0
 	first := v.open("/customers")
-	first.wants(t, `rel="next"`)
+	first.wants(t, `rel="next"`, "1–100 z 104")
 	first.lacks(t, `rel="prev"`)
 	second := v.open("/customers?page=2")
 	second.wants(t, `rel="prev"`)
@@ -281,8 +281,10 @@ func TestPagesOfALongList(t *testing.T) {
 	for _, a := range []answer{first, second} {
 		seen += strings.Count(a.text, `href="/customers/many-`)
 	}
-	if seen != rowsPerPage {
-		t.Errorf("two pages show %d of %d", seen, rowsPerPage)
+	if seen != listRows {
+		t.Errorf("two pages show %d of %d", seen, listRows)
 	}
-	v.open("/customers?q=many+001").wants(t, "Many 001", "1 klient")
+	v.open("/customers?q=001+MANY").wants(t, "Many 001", "1 klient")
+	v.open("/customers?q=kuznia").wants(t, "Kuźnia Kowal", "1 klient")
+	v.open("/sales?sort=-gross&only=open").wants(t, "Nic nie znaleziono")
 }

@@ -86,7 +86,7 @@ func (s *Server) showPrograms(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	shown, err := c.readList("/programs", []string{partUnpaid, partUpdatable}, []string{columnProgram, columnSerial, columnPaid})
+	shown, err := c.readList("/programs", []string{partUnpaid, partUpdatable}, columnsOfLicences)
 	if err != nil {
 		return reply{}, err
 	}
@@ -304,3 +304,8 @@ func (v updatesView) AnyPossible() bool { return anyPossible(v.Updates) }
 
 // AllTicked tells whether there is nothing left to tick.
 func (v updatesView) AllTicked() bool { return allTicked(v.Updates) }
+
+// showLicences lists the licences of everybody for the operator.
+func (s *Server) showLicences(c *call) (reply, error) {
+	return showList(c, "licences", []string{partUnpaid}, columnsOfLicences, s.Tables.AllLicences)
+}

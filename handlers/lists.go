@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -35,6 +36,12 @@ const (
 	columnState   = "state"
 	columnGross   = "gross"
 	columnDue     = "due"
+)
+
+var (
+	columnsOfLicences = []string{columnProgram, columnSerial, columnPaid}
+	columnsOfOrders   = []string{columnNumber, columnState, columnGross, columnDue}
+	partsOfOrders     = []string{partOpen}
 )
 
 // list is the part of a long table that a page shows, and how its reader comes to the others.
@@ -108,6 +115,28 @@ func (l *list) show(c *call, rows, total int) (elsewhere string) {
 		return l.At(1)
 	}
 	return ""
+}
+
+// listView is a page of a list that shows nothing else.
+type listView[R any] struct {
+	List list
+	Rows []R
+}
+
+// showList answers the page of that name with the part of its list that its reader wants.
+func showList[R any](c *call, page string, parts, columns []string, find func(context.Context, projections.Listing) ([]R, int, error)) (reply, error) {
+	shown, err := c.readList(c.URL.Path, parts, columns)
+	if err != nil {
+		return reply{}, err
+	}
+	rows, total, err := find(c.Context(), shown.wanted())
+	if err != nil {
+		return reply{}, err
+	}
+	if first := shown.show(c, len(rows), total); first != "" {
+		return reply{location: first}, nil
+	}
+	return reply{page: page, view: listView[R]{List: shown, Rows: rows}}, nil
 }
 
 // query of the list, without its page.

@@ -172,7 +172,7 @@ func (s *Server) orderNamed(c *call, text string) (string, error) {
 	if err != nil {
 		return text, nil
 	}
-	rows, err := s.Tables.FindOrders(c.Context(), projections.Search{Text: number.String(), Limit: rowsPerPage})
+	rows, _, err := s.Tables.AllOrders(c.Context(), projections.Listing{Search: number.String(), Limit: listRows})
 	for _, row := range rows {
 		if row.Number == number {
 			return string(row.Order), nil

@@ -215,7 +215,7 @@ type ordersView struct {
 
 // showOrders lists what the customer has ordered.
 func (s *Server) showOrders(c *call) (reply, error) {
-	shown, err := c.readList("/orders", []string{partOpen}, []string{columnNumber, columnState, columnGross, columnDue})
+	shown, err := c.readList("/orders", partsOfOrders, columnsOfOrders)
 	if err != nil {
 		return reply{}, err
 	}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -15,17 +16,16 @@ type saleRow struct {
 	BuyerName string
 }
 
-// showSales searches the orders of everybody.
+// showSales lists the orders of everybody.
 func (s *Server) showSales(c *call) (reply, error) {
-	view, err := findPage(c, func(search projections.Search) ([]saleRow, error) {
-		rows, err := s.Tables.FindOrders(c.Context(), search)
+	return showList(c, "sales", partsOfOrders, columnsOfOrders, func(ctx context.Context, wanted projections.Listing) ([]saleRow, int, error) {
+		rows, total, err := s.Tables.AllOrders(ctx, wanted)
 		var sales []saleRow
 		for _, row := range rows {
 			sales = append(sales, saleRow{orderViewOf(row), row.Buyer, row.BuyerName})
 		}
-		return sales, err
+		return sales, total, err
 	})
-	return reply{page: "sales", view: view}, err
 }
 
 // saleView is one order with everything that was written in its stream.

@@ -97,10 +97,14 @@ type CustomerRow struct {
 	DistributorName string
 }
 
-const selectCustomers = `
-	select c.id, c.name, c.nip, c.email, c.language, c.is_distributor as isdistributor, c.distributor,
-		coalesce(d.name, '') as distributorname
-	from customers c left join customers d on d.id = c.distributor`
+const (
+	selectCustomers = `
+	select ` + customerColumns + `
+	from ` + customersWithDistributors
+	customerColumns = `c.id, c.name, c.nip, c.email, c.language, c.is_distributor as isdistributor, c.distributor,
+		coalesce(d.name, '') as distributorname`
+	customersWithDistributors = `customers c left join customers d on d.id = c.distributor`
+)
 
 // Customer finds one customer.
 func (t *Tables) Customer(ctx context.Context, id domain.CustomerID) (CustomerRow, bool, error) {
@@ -114,15 +118,6 @@ func (t *Tables) Customer(ctx context.Context, id domain.CustomerID) (CustomerRo
 	return rows[0], true, nil
 }
 
-// Customers lists everybody by name.
-func (t *Tables) Customers(ctx context.Context) ([]CustomerRow, error) {
-	rows := []CustomerRow{}
-	if err := t.customers.SelectContext(ctx, &rows); err != nil {
-		return nil, fmt.Errorf("list customers: %w", err)
-	}
-	return rows, nil
-}
-
 // selectClients has no parts and no other order than the names'.
 var selectClients = listed{
 	keys:    `c.id`,
@@ -133,10 +128,47 @@ var selectClients = listed{
 	natural: `c.folded, c.id`,
 }.page() + selectCustomers + ` join page on page.id = c.id order by page.place`
 
+// selectAllCustomers is for the vendor's people. It has no parts and no other order than the names'.
+var selectAllCustomers = listed{
+	keys: `c.id`,
+	from: `customers c where ` + forEverybody,
+	search: `position(word in c.folded) > 0 or position(word in c.nip) > 0 or position(word in lower(c.email)) > 0
+		or lower(c.id) = word`,
+	only:    nothing,
+	sort:    nothing,
+	natural: `c.folded, c.id`,
+}.page() + `
+	select ` + customerColumns + `, page.total from ` + customersWithDistributors + ` join page on page.id = c.id order by page.place`
+
+// AllCustomers lists the registered companies by name, for the vendor's people; and how many there are on all pages together.
+func (t *Tables) AllCustomers(ctx context.Context, wanted Listing) ([]CustomerRow, int, error) {
+	var stored []struct {
+		CustomerRow
+		Total int
+	}
+	if err := t.allCustomers.SelectContext(ctx, &stored, wanted.arguments(everybody)...); err != nil {
+		return nil, 0, fmt.Errorf("list customers: %w", err)
+	}
+	rows, total := make([]CustomerRow, len(stored)), 0
+	for i, row := range stored {
+		rows[i], total = row.CustomerRow, row.Total
+	}
+	return rows, total, nil
+}
+
+// Distributors lists those who may order for clients, by name.
+func (t *Tables) Distributors(ctx context.Context) ([]CustomerRow, error) {
+	rows := []CustomerRow{}
+	if err := t.distributors.SelectContext(ctx, &rows); err != nil {
+		return nil, fmt.Errorf("list distributors: %w", err)
+	}
+	return rows, nil
+}
+
 // Clients lists the customers of a distributor by name, without itself.
 func (t *Tables) Clients(ctx context.Context, distributor domain.CustomerID, wanted Listing) ([]CustomerRow, error) {
 	rows := []CustomerRow{}
-	if err := t.clients.SelectContext(ctx, &rows, append([]any{distributor}, wanted.arguments()...)...); err != nil {
+	if err := t.clients.SelectContext(ctx, &rows, wanted.arguments(distributor)...); err != nil {
 		return nil, fmt.Errorf("list clients: %w", err)
 	}
 	return rows, nil

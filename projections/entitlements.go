@@ -256,6 +256,8 @@ const orderByOwner = `owner.id <> $1, owner.folded, owner.id, p.folded, p.progra
 const searchOwned = `position(word in owner.folded) > 0 or position(word in owner.nip) > 0 or position(word in p.folded) > 0
 	or position(word in lower(e.serial)) > 0`
 
+const sortsOfLicences = `when 'program' then p.folded when 'serial' then e.serial when 'paid' then e.paid::text`
+
 const selectEntitlement = `
 	select ` + entitlementColumns + ` from entitlements e ` + entitlementJoins + ` where ` + visible + ` and e.licence = $2`
 
@@ -267,7 +269,7 @@ var selectEntitlements = listed{
 	search: searchOwned + ` or position(word in e.version) > 0`,
 	only: `when 'unpaid' then not e.paid
 		when 'updatable' then exists (select from updates u where u.licence = e.licence and u.obstacle is null)`,
-	sort:    `when 'program' then p.folded when 'serial' then e.serial when 'paid' then e.paid::text`,
+	sort:    sortsOfLicences,
 	natural: orderByOwner,
 }.page() + `
 	select ` + entitlementColumns + `, page.total from page join entitlements e using (licence) ` + entitlementJoins + ` order by page.place`
@@ -276,7 +278,7 @@ var selectEntitlements = listed{
 // and serial number; and how many there are on all pages together, which is not known beyond the last. Source: R3-R5.
 func (t *Tables) Entitlements(ctx context.Context, viewer domain.CustomerID, wanted Listing) ([]Entitlement, int, error) {
 	var rows []entitlementRow
-	if err := t.entitlements.SelectContext(ctx, &rows, append([]any{viewer}, wanted.arguments()...)...); err != nil {
+	if err := t.entitlements.SelectContext(ctx, &rows, wanted.arguments(viewer)...); err != nil {
 		return nil, 0, fmt.Errorf("list entitlements: %w", err)
 	}
 	list, total := make([]Entitlement, len(rows)), 0
@@ -309,4 +311,56 @@ func (r entitlementRow) derived() Entitlement {
 	resend, err := domain.ResendActivationFile{Order: e.Order, Line: e.Line, Corrections: r.Corrections}.Decide(order)
 	e.MayResend = err == nil && len(resend) > 0
 	return e
+}
+
+// LicenceRow is a licence as the vendor's people see it.
+type LicenceRow struct {
+	Licence       domain.LicenceID
+	Serial        string
+	Customer      domain.CustomerID
+	CustomerName  string
+	Program       domain.ProgramID
+	ProgramName   string
+	Edition       domain.Edition
+	Version       domain.Version
+	Stations      int
+	Paid          bool
+	PendingOrder  domain.OrderID // empty: none
+	PendingNumber string
+}
+
+// selectAllLicences is for the vendor's people. It knows the part unpaid, and sorts by program, serial and paid.
+var selectAllLicences = listed{
+	keys: `e.licence`,
+	from: `entitlements e join customers owner on owner.id = e.customer join entitlement_programs p on p.program = e.program
+		where ` + forEverybody,
+	search:  searchOwned + ` or word in (lower(e.licence), lower(e.customer))`,
+	only:    `when 'unpaid' then not e.paid`,
+	sort:    sortsOfLicences,
+	natural: `owner.folded, owner.id, p.folded, p.program, e.serial`,
+}.page() + `
+	select e.licence, e.serial, e.customer, owner.name as customername, e.program, p.name as programname, e.edition, e.version, e.stations,
+		e.paid, e.pending_order as pendingorder, coalesce(o.number, '') as pendingnumber, page.total
+	from page
+	join entitlements e using (licence)
+	join customers owner on owner.id = e.customer
+	join entitlement_programs p on p.program = e.program
+	left join orders o on o.id = e.pending_order
+	order by page.place`
+
+// AllLicences lists the licences of everybody, for the vendor's people, by owner, program and serial number; the
+// identity of a customer finds what it owns. It answers how many there are on all pages together, too.
+func (t *Tables) AllLicences(ctx context.Context, wanted Listing) ([]LicenceRow, int, error) {
+	var stored []struct {
+		LicenceRow
+		Total int
+	}
+	if err := t.allLicences.SelectContext(ctx, &stored, wanted.arguments(everybody)...); err != nil {
+		return nil, 0, fmt.Errorf("list licences: %w", err)
+	}
+	rows, total := make([]LicenceRow, len(stored)), 0
+	for i, row := range stored {
+		rows[i], total = row.LicenceRow, row.Total
+	}
+	return rows, total, nil
 }

@@ -4,6 +4,15 @@ import (
 	"strings"
 
 	"github.com/lib/pq"
+
+	"netrom.pl/portal/domain"
+)
+
+// everybody is the viewer of what belongs to no customer or to all of them; forEverybody is the condition under which
+// such a list shows anything. A customer sees nothing there, whatever went wrong.
+const (
+	everybody    = domain.CustomerID("")
+	forEverybody = `$1 = ''`
 )
 
 // Listing says which part of a long list is wanted. The zero value is all of it in its natural order.
@@ -16,9 +25,9 @@ type Listing struct {
 	Offset     int    // rows to leave out
 }
 
-// arguments of a query that was made with listed, after its viewer.
-func (l Listing) arguments() []any {
-	return []any{pq.Array(strings.Fields(fold(l.Search))), l.Only, l.Sort, l.Descending, l.Limit, l.Offset}
+// arguments of a query that was made with listed.
+func (l Listing) arguments(viewer domain.CustomerID) []any {
+	return []any{viewer, pq.Array(strings.Fields(fold(l.Search))), l.Only, l.Sort, l.Descending, l.Limit, l.Offset}
 }
 
 // Polish letters and what they become when accents don't matter.
@@ -60,7 +69,7 @@ func (l listed) page() string {
 			select ` + l.keys + `, count(*) over () as total
 			from ` + l.from + `
 			and case $3::text ` + l.only + ` else true end
-			and (cardinality($2::text[]) = 0 or not exists (select from unnest($2) word where not (` + l.search + `)))
+			and (cardinality($2::text[]) = 0 or not exists (select from unnest($2) word where (` + l.search + `) is not true))
 			order by case when not $5::boolean then ` + key + ` end, case when $5 then ` + key + ` end desc nulls last, ` + l.natural + `
 			limit nullif($6::bigint, 0) offset $7::bigint) found)`
 }

@@ -102,6 +102,14 @@ func TestListings(t *testing.T) {
 	if len(clients) != 2 || clients[0].ID != "client-2" {
 		t.Errorf("clients are %+v", clients)
 	}
+	for _, text := range []string{"zolw 00002", "ŻÓŁW client-2 X@example.com"} {
+		if found := whole(w.tables.AllCustomers(ctx, Listing{Search: text})); len(found) != 1 || found[0].ID != "client-2" {
+			t.Errorf("staff look for %q: %+v", text, found)
+		}
+	}
+	if found := whole(w.tables.AllLicences(ctx, Listing{Search: "zolw ŁÓDŹ client-2", Only: "unpaid", Sort: "serial", Descending: true})); len(found) != 2 || found[0].Licence != "l-2-20" {
+		t.Errorf("staff look for licences: %+v", found)
+	}
 	for _, stranger := range []domain.CustomerID{"", "client-1'"} {
 		if rows, total, err := w.tables.Entitlements(ctx, stranger, Listing{Search: "a"}); len(rows) != 0 || total != 0 || err != nil {
 			t.Errorf("%q sees %d rows of %d: %v", stranger, len(rows), total, err)

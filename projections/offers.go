@@ -73,7 +73,7 @@ var selectUpdates = listed{
 // the order of [Tables.Entitlements]; and how many there are on all pages together. Source: R6-R8.
 func (t *Tables) Updates(ctx context.Context, viewer domain.CustomerID, wanted Listing) ([]Offer, int, error) {
 	var rows []updateOfferRow
-	if err := t.updates.SelectContext(ctx, &rows, append([]any{viewer}, wanted.arguments()...)...); err != nil {
+	if err := t.updates.SelectContext(ctx, &rows, wanted.arguments(viewer)...); err != nil {
 		return nil, 0, fmt.Errorf("list updates: %w", err)
 	}
 	offers, total := make([]Offer, len(rows)), 0

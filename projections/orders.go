@@ -231,14 +231,33 @@ type storedOrder struct {
 const orderColumns = `o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon, o.status,
 		o.net, o.vat, o.gross, o.received as paid, o.title`
 
+// The part of the orders that waits for money, the columns by which they can be sorted, and what a word is looked for in.
+const (
+	openOrders    = `when 'open' then o.status in ('` + string(domain.AwaitingPayment) + `', '` + string(domain.PartlyPaid) + `')`
+	sortsOfOrders = `when 'state' then o.status when 'gross' then lpad(o.gross::text, 15, '0') when 'due' then o.due_on
+		when 'number' then o.number`
+	searchOrdered = `position(word in o.number) > 0 or position(word in lower(o.title)) > 0`
+)
+
 // selectOrders knows the part open, which waits for money, and sorts by state, gross and due.
 var selectOrders = listed{
-	keys:   `o.id`,
-	from:   `orders o where o.buyer = $1`,
-	search: `position(word in o.number) > 0 or position(word in lower(o.title)) > 0`,
-	only:   `when 'open' then o.status in ('` + string(domain.AwaitingPayment) + `', '` + string(domain.PartlyPaid) + `')`,
-	sort: `when 'state' then o.status when 'gross' then lpad(o.gross::text, 15, '0') when 'due' then o.due_on
-		when 'number' then o.number`,
+	keys:    `o.id`,
+	from:    `orders o where o.buyer = $1`,
+	search:  searchOrdered,
+	only:    openOrders,
+	sort:    sortsOfOrders,
+	natural: `o.at desc, o.number desc`,
+}.page() + `
+	select ` + orderColumns + `, page.total from page join orders o using (id) left join customers b on b.id = o.buyer order by page.place`
+
+// selectAllOrders is for the vendor's people. It knows the same parts and columns as selectOrders.
+var selectAllOrders = listed{
+	keys: `o.id`,
+	from: `orders o left join customers b on b.id = o.buyer where ` + forEverybody,
+	search: searchOrdered + ` or position(word in b.folded) > 0 or position(word in b.nip) > 0
+		or word in (lower(o.id), lower(o.buyer))`,
+	only:    openOrders,
+	sort:    sortsOfOrders,
 	natural: `o.at desc, o.number desc`,
 }.page() + `
 	select ` + orderColumns + `, page.total from page join orders o using (id) left join customers b on b.id = o.buyer order by page.place`
@@ -258,8 +277,17 @@ const selectWholeOrder = `
 // Orders lists what the buyer has ordered, newest first, without lines, steps and bank data; and how many orders there
 // are on all pages together.
 func (t *Tables) Orders(ctx context.Context, buyer domain.CustomerID, wanted Listing) ([]OrderRow, int, error) {
+	return listOrders(ctx, t.orders, wanted.arguments(buyer))
+}
+
+// AllOrders lists the orders of everybody like [Tables.Orders], for the vendor's people. Names and identities of buyers find theirs.
+func (t *Tables) AllOrders(ctx context.Context, wanted Listing) ([]OrderRow, int, error) {
+	return listOrders(ctx, t.allOrders, wanted.arguments(everybody))
+}
+
+func listOrders(ctx context.Context, statement *sqlx.Stmt, arguments []any) ([]OrderRow, int, error) {
 	var stored []storedOrder
-	if err := t.orders.SelectContext(ctx, &stored, append([]any{buyer}, wanted.arguments()...)...); err != nil {
+	if err := statement.SelectContext(ctx, &stored, arguments...); err != nil {
 		return nil, 0, fmt.Errorf("list orders: %w", err)
 	}
 	list, total := make([]OrderRow, len(stored)), 0

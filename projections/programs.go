@@ -83,7 +83,7 @@ func writeNewPrograms(ctx context.Context, s *Session, ids []string, states map[
 // selectNewPrograms sorts by program and price. It shows everybody the same: its viewer is not looked at.
 var selectNewPrograms = listed{
 	keys:    `n.program`,
-	from:    `new_programs n join programs p using (program) where $1::text is not null`,
+	from:    `new_programs n join programs p using (program) where ` + forEverybody,
 	search:  `position(word in p.folded) > 0 or position(word in n.version) > 0`,
 	only:    nothing,
 	sort:    `when 'program' then p.folded when 'price' then lpad(n.net::text, 15, '0')`,
@@ -99,7 +99,7 @@ func (t *Tables) NewPrograms(ctx context.Context, wanted Listing) ([]Offer, int,
 		Offer
 		Total int
 	}
-	if err := t.newPrograms.SelectContext(ctx, &rows, append([]any{""}, wanted.arguments()...)...); err != nil {
+	if err := t.newPrograms.SelectContext(ctx, &rows, wanted.arguments(everybody)...); err != nil {
 		return nil, 0, fmt.Errorf("list new programs: %w", err)
 	}
 	offers, total := make([]Offer, len(rows)), 0
@@ -107,4 +107,24 @@ func (t *Tables) NewPrograms(ctx context.Context, wanted Listing) ([]Offer, int,
 		offers[i], total = row.Offer, row.Total
 	}
 	return offers, total, nil
+}
+
+const selectCatalogue = `
+	select state from programs order by name, program`
+
+// Catalogue lists every program with its versions and prices, by name.
+func (t *Tables) Catalogue(ctx context.Context) ([]domain.Program, error) {
+	var stored []struct{ State []byte }
+	if err := t.catalogue.SelectContext(ctx, &stored); err != nil {
+		return nil, fmt.Errorf("list programs: %w", err)
+	}
+	list := make([]domain.Program, len(stored))
+	for i, row := range stored {
+		program, err := decode[domain.Program](row.State)
+		if err != nil {
+			return nil, fmt.Errorf("list programs: %w", err)
+		}
+		list[i] = *program
+	}
+	return list, nil
 }

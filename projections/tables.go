@@ -14,15 +14,15 @@ type Tables struct {
 	db     *sqlx.DB
 	memory memory
 
-	entitlements, entitlement, updates, newPrograms, facts  *sqlx.Stmt
-	cart, names, orders, order                              *sqlx.Stmt
-	customer, customers, clients                            *sqlx.Stmt
-	transfers, totals                                       *sqlx.Stmt
-	corrections                                             *sqlx.Stmt
-	due, tasks, nextDue                                     *sqlx.Stmt
-	searchCustomers, searchLicences, searchOrders, anyOrder *sqlx.Stmt
-	distributors, catalogue, months, checkpoints            *sqlx.Stmt
-	open                                                    []*sqlx.Stmt
+	entitlements, entitlement, updates, newPrograms, facts *sqlx.Stmt
+	cart, names, orders, order                             *sqlx.Stmt
+	customer, clients                                      *sqlx.Stmt
+	transfers, totals                                      *sqlx.Stmt
+	corrections                                            *sqlx.Stmt
+	due, tasks, nextDue                                    *sqlx.Stmt
+	allCustomers, allLicences, allOrders, anyOrder         *sqlx.Stmt
+	distributors, catalogue, months, checkpoints           *sqlx.Stmt
+	open                                                   []*sqlx.Stmt
 }
 
 // OpenTables prepares the statements; the migrations must have been applied. Close it before the database.
@@ -43,18 +43,17 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.order, selectOrder},
 		{&t.corrections, selectCorrections},
 		{&t.customer, selectCustomers + ` where c.id = $1`},
-		{&t.customers, selectCustomers + ` order by c.name, c.id`},
 		{&t.clients, selectClients},
 		{&t.transfers, selectTransfers},
 		{&t.totals, selectTotals},
 		{&t.due, selectTasks + ` where due_at <= $1` + orderByDue + ` limit $2`},
 		{&t.tasks, selectTasks + orderByDue},
 		{&t.nextDue, `select due_at from tasks` + orderByDue + ` limit 1`},
-		{&t.searchCustomers, searchCustomers},
-		{&t.searchLicences, searchLicences},
-		{&t.searchOrders, searchOrders},
+		{&t.allCustomers, selectAllCustomers},
+		{&t.allLicences, selectAllLicences},
+		{&t.allOrders, selectAllOrders},
 		{&t.anyOrder, selectAnyOrder},
-		{&t.distributors, selectCustomers + ` where c.is_distributor order by c.name, c.id`},
+		{&t.distributors, selectCustomers + ` where c.is_distributor order by c.folded, c.id`},
 		{&t.catalogue, selectCatalogue},
 		{&t.months, selectMonths},
 		{&t.checkpoints, `select view, position from checkpoints`},

@@ -466,7 +466,7 @@ func TestCustomers(t *testing.T) {
 		t.Errorf("clients: %+v", clients)
 	}
 	var all []string
-	for _, row := range must(w.tables.Customers(ctx)) {
+	for _, row := range whole(w.tables.AllCustomers(ctx, Listing{})) {
 		all = append(all, fmt.Sprintf("%s %t", row.ID, row.IsDistributor))
 	}
 	check(t, "all", all, "c-alfa false", "c-beta false", "c-delta true")
