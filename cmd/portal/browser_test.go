@@ -23,17 +23,26 @@ import (
 // startPortal runs the portal with demonstration data on a free port and a folder of its own.
 func startPortal(t *testing.T) *portal {
 	t.Helper()
+	return startPortalAs(t, settings{data: dataFolder(t), demo: true})
+}
+
+// startPortalAs runs the portal on a free port; with demonstration data if the settings say so.
+func startPortalAs(t *testing.T, s settings) *portal {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("needs a postgres server: left out by -short")
 	}
 	ctx := t.Context()
 	var log lockedBuffer
-	p, err := openPortal(ctx, settings{data: dataFolder(t), listen: "127.0.0.1:0", demo: true}, foundation.Logger(&log, slog.LevelInfo))
+	s.listen = "127.0.0.1:0"
+	p, err := openPortal(ctx, s, foundation.Logger(&log, slog.LevelInfo))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.openDemo(ctx, io.Discard); err != nil {
-		t.Fatal(err)
+	if s.demo {
+		if err := p.openDemo(ctx, io.Discard); err != nil {
+			t.Fatal(err)
+		}
 	}
 	running, stop := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
