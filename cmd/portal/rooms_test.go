@@ -21,6 +21,7 @@ var doors = []struct {
 	shut   []string
 }{
 	{room: "domain", shut: []string{"os", "net", "net/http", "math/rand", "math/rand/v2", "crypto/rand", "database/sql", "log", "log/slog", "io/fs", "syscall"}},
+	{room: "projections/books", ours: []string{"domain"}, shut: []string{"net/http", "os", "database/sql"}},
 	{room: "projections", ours: []string{"domain"}, others: []string{"github.com/jmoiron/sqlx", "github.com/lib/pq"}, shut: []string{"net/http", "os"}},
 	{room: "handlers", ours: []string{"domain", "projections"},
 		others: []string{"github.com/gorilla/mux", "github.com/nicksnyder/go-i18n/v2", "golang.org/x/text", "golang.org/x/sync", "golang.org/x/time", "rsc.io/qr"},

@@ -79,16 +79,22 @@ func (s *Store) Close() error {
 
 // Ping tells whether the server answers. It tries once; the error says what to do.
 func (s *Store) Ping(ctx context.Context) error {
+	_, err := s.Head(ctx)
+	return err
+}
+
+// Head is the position of the last event in the log, whatever it is; 0 if there is none. It tries once, as Ping does.
+func (s *Store) Head(ctx context.Context) (domain.Position, error) {
 	client, err := s.clients.take(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	_, err = head(ctx, client)
+	at, err := head(ctx, client)
 	s.clients.giveBack(client, sound(err))
 	if err != nil {
-		return s.clients.unreachable(err)
+		return 0, s.clients.unreachable(err)
 	}
-	return nil
+	return domain.Position(at), nil
 }
 
 // open derives a context that also ends when the store is closed.

@@ -1,0 +1,158 @@
+// Package books is what accounting reads: double-entry books, open items and reconciliation as the log tells them. It is a pure
+// fold without tables. It keeps in memory only what is open, so a long log needs no more of it than a short one; a late
+// fact about something closed reads that one stream again.
+package books
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"netrom.pl/portal/domain"
+)
+
+// Source is the part of [domain.Log] that the books are read from.
+type Source interface {
+	Read(ctx context.Context, stream string, from domain.Revision) iter.Seq2[domain.Record, error]
+	History(ctx context.Context, after domain.Position) iter.Seq2[domain.Record, error]
+}
+
+// Books are the accounts as of one record of the log. Feed them with every record in the order of the log. For one goroutine.
+type Books struct {
+	source    Source
+	until     domain.Day // leave out what counts after it; empty: nothing
+	from, to  domain.Position
+	at        time.Time // of the latest record by the portals' clocks
+	closings  []closing
+	last      map[int]int // number given by year
+	turnovers map[Account]Turnover
+	orders    map[domain.OrderID]*order       // open ones
+	seen      *order                          // last
+	transfers map[domain.TransferID]*transfer // open ones
+	check     check
+}
+
+// New opens books that leave out what counts after a day; an empty one stands for no limit.
+func New(source Source, until domain.Day) *Books {
+	return &Books{source: source, until: until, last: map[int]int{}, turnovers: map[Account]Turnover{},
+		orders: map[domain.OrderID]*order{}, transfers: map[domain.TransferID]*transfer{}, check: newCheck()}
+}
+
+// closing is a closed period as it stands in the log.
+type closing struct {
+	at      domain.Position
+	through domain.Day
+}
+
+// See takes the next record and gives the entry that it makes in the journal, nil if it moves no money.
+func (b *Books) See(ctx context.Context, record domain.Record) (*Entry, error) {
+	if b.from == 0 {
+		b.from = record.Position
+	}
+	b.to = record.Position
+	if record.Metadata.At.After(b.at) {
+		b.at = record.Metadata.At
+	}
+	b.close(record)
+	if err := b.check.see(ctx, b.source, record); err != nil {
+		return nil, err
+	}
+	on, late := b.dayOf(record)
+	if b.until != "" && on > b.until {
+		return nil, nil
+	}
+	moved, err := b.move(ctx, record)
+	if err != nil {
+		return nil, fmt.Errorf("enter %s at position %d: %w", record.Type, record.Position, err)
+	}
+	if len(moved.postings) == 0 {
+		return nil, nil
+	}
+	return b.enter(record, on, late, moved), nil
+}
+
+// close takes note of a closed period.
+func (b *Books) close(domain.Record) {}
+
+// movement is what a record does to the accounts.
+type movement struct {
+	postings []Posting
+	document string
+	reverses domain.Position
+}
+
+func (b *Books) move(ctx context.Context, record domain.Record) (movement, error) {
+	if id, ok := strings.CutPrefix(record.Stream, domain.TransferStream("")); ok {
+		return b.moveTransfer(ctx, domain.TransferID(id), record)
+	}
+	if id, ok := strings.CutPrefix(record.Stream, domain.OrderStream("")); ok {
+		return b.moveOrder(ctx, domain.OrderID(id), record)
+	}
+	if e, ok := record.Event.(domain.LicencePaid); ok {
+		return movement{}, b.licencePaid(ctx, e, record)
+	}
+	return movement{}, nil
+}
+
+func (b *Books) enter(record domain.Record, on, late domain.Day, moved movement) *Entry {
+	year := on.Year()
+	b.last[year]++
+	entry := &Entry{Number: Number{year, b.last[year]}, Position: record.Position, RecordedAt: record.Metadata.At, On: on, LateOf: late,
+		Event: record.Type, ID: record.ID, Actor: record.Metadata.Actor, OnBehalfOf: record.Metadata.OnBehalfOf,
+		Document: moved.document, Reverses: moved.reverses, Postings: moved.postings}
+	for _, p := range entry.Postings {
+		b.turnovers[p.Account] = b.turnovers[p.Account].plus(p)
+	}
+	return entry
+}
+
+// dayOf is the day on which a record counts: that of its money at the bank, else the Polish day on which it was recorded. What would
+// count in a period that was closed before it was recorded counts on the first day after; then late is the day that it would have.
+func (b *Books) dayOf(record domain.Record) (on, late domain.Day) {
+	on = ownDay(record)
+	for _, c := range b.closings {
+		if c.at < record.Position && on <= c.through {
+			late, on = ownDay(record), dayAfter(c.through)
+		}
+	}
+	return on, late
+}
+
+func ownDay(record domain.Record) domain.Day {
+	switch e := record.Event.(type) {
+	case domain.TransferReceived:
+		return e.ValueOn
+	case domain.TransferMatched:
+		return e.ValueOn
+	case domain.PaymentReceived:
+		return e.ValueOn
+	}
+	return domain.DayOf(record.Metadata.At)
+}
+
+// dayAfter answers no day for what is none.
+func dayAfter(day domain.Day) domain.Day {
+	t, err := time.Parse(time.DateOnly, string(day))
+	if err != nil {
+		return ""
+	}
+	return domain.Day(t.AddDate(0, 0, 1).Format(time.DateOnly))
+}
+
+// recall folds what a stream held before a record, as far as it counts in these books.
+func (b *Books) recall(ctx context.Context, stream string, before domain.Position, evolve func(domain.Record)) error {
+	for record, err := range b.source.Read(ctx, stream, 0) {
+		switch {
+		case err != nil:
+			return fmt.Errorf("read %s again: %w", stream, err)
+		case record.Position >= before:
+			return nil
+		}
+		if on, _ := b.dayOf(record); b.until == "" || on <= b.until {
+			evolve(record)
+		}
+	}
+	return nil
+}

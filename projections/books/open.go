@@ -1,0 +1,104 @@
+package books
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"netrom.pl/portal/domain"
+)
+
+// open lists what is not settled, account by account.
+type open struct {
+	books *Books
+	out   Printer
+}
+
+func (o *open) see(domain.Record, *Entry) error { return nil }
+
+func (o *open) end() error {
+	orders := slices.SortedFunc(maps.Values(o.books.orders), func(a, b *order) int {
+		return cmp.Or(cmp.Compare(a.Number.Year, b.Number.Year), cmp.Compare(a.Number.Sequence, b.Number.Sequence))
+	})
+	if err := o.unpaid(orders); err != nil {
+		return err
+	}
+	if err := o.prepaid(orders); err != nil {
+		return err
+	}
+	return o.unmatched()
+}
+
+// unpaid are the orders that wait for money.
+func (o *open) unpaid(orders []*order) error {
+	if err := o.out.Table(Table{"unpaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Text, false}, {"due_on", Date, false},
+		{"gross", Amount, false}, {"paid", Amount, false}, {"open", Amount, false}}}); err != nil {
+		return err
+	}
+	var gross, paid, left domain.Money
+	for _, order := range orders {
+		if order.Cancelled || order.Lapsed || order.Open() <= 0 {
+			continue
+		}
+		gross, paid, left = gross+order.Total.Gross, paid+order.PaidAmount(), left+order.Open()
+		if err := o.out.Row([]any{order.Number.String(), string(order.Buyer), string(order.Status()), order.DueOn, order.Total.Gross, order.PaidAmount(), order.Open()}); err != nil {
+			return err
+		}
+	}
+	return o.out.Row([]any{SumRow, "", "", domain.Day(""), gross, paid, left})
+}
+
+// prepaid are the balances of the orders' accounts: money for what is not delivered yet, or too much of it; below 0 what was delivered
+// and is not paid any more.
+func (o *open) prepaid(orders []*order) error {
+	if err := o.out.Table(Table{"prepaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Text, false}, {"gross", Amount, false},
+		{"paid", Amount, false}, {"delivered", Amount, false}, {"overpaid", Amount, false}, {"balance", Amount, false}}}); err != nil {
+		return err
+	}
+	var overpaid, sum domain.Money
+	for _, order := range orders {
+		if order.prepaid() == 0 {
+			continue
+		}
+		over := order.matched
+		if !order.Cancelled && !order.Lapsed {
+			over = max(order.matched-order.Total.Gross, 0)
+		}
+		overpaid, sum = overpaid+over, sum+order.prepaid()
+		if err := o.out.Row([]any{order.Number.String(), string(order.Buyer), string(order.Status()), order.Total.Gross, order.matched, order.delivered, over, order.prepaid()}); err != nil {
+			return err
+		}
+	}
+	return o.out.Row([]any{SumRow, "", "", domain.Money(0), domain.Money(0), domain.Money(0), overpaid, sum})
+}
+
+// unmatched are the transfers that belong to no order.
+func (o *open) unmatched() error {
+	if err := o.out.Table(Table{"unmatched", []Column{{"transfer", Text, false}, {"statement", Text, false}, {"value_on", Date, false}, {"amount", Amount, false}, {"open", Amount, false}}}); err != nil {
+		return err
+	}
+	transfers := slices.SortedFunc(maps.Values(o.books.transfers), func(a, b *transfer) int {
+		return compare(string(a.ValueOn), string(b.ValueOn), a.reference(), b.reference(), string(a.Transfer.Transfer), string(b.Transfer.Transfer))
+	})
+	var sum domain.Money
+	for _, t := range transfers {
+		if t.unmatched == 0 {
+			continue
+		}
+		sum += t.unmatched
+		if err := o.out.Row([]any{t.reference(), o.books.check.statements[t.Statement].Number, t.ValueOn, t.Amount, t.unmatched}); err != nil {
+			return err
+		}
+	}
+	return o.out.Row([]any{SumRow, "", domain.Day(""), domain.Money(0), sum})
+}
+
+// compare orders by pairs of texts, the first pair that differs decides.
+func compare(pairs ...string) int {
+	for i := 0; i < len(pairs); i += 2 {
+		if c := cmp.Compare(pairs[i], pairs[i+1]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}

@@ -1,0 +1,167 @@
+package books
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"netrom.pl/portal/domain"
+)
+
+// reconcile holds against each other what must agree, and lists every exception.
+type reconcile struct {
+	books     *Books
+	out       Printer
+	turnovers map[Account]Turnover
+}
+
+func (r *reconcile) see(_ domain.Record, e *Entry) error {
+	if e == nil {
+		return nil
+	}
+	for _, p := range e.Postings {
+		r.turnovers[p.Account] = r.turnovers[p.Account].plus(p)
+	}
+	if !e.balanced() {
+		r.books.check.complain(domain.Record{Position: e.Position}, e.Number.String(), "debits and credits of the entry differ")
+	}
+	return nil
+}
+
+// pair is two ways to count the same.
+type pair struct {
+	what        string
+	left, right count
+}
+
+func (r *reconcile) end() error {
+	c := &r.books.check
+	c.statementGaps()
+	waiting := r.waiting()
+	if err := r.out.Table(Table{"agreement", []Column{{"what", Text, false}, {"left", Whole, false}, {"right", Whole, false}, {"left_sum", Amount, false}, {"right_sum", Amount, false}, {"agrees", Text, false}}}); err != nil {
+		return err
+	}
+	for _, p := range r.pairs() {
+		agrees := "yes"
+		if p.left != p.right {
+			agrees = "no"
+			c.complain(domain.Record{}, p.what, fmt.Sprintf("%d of %s against %d of %s", p.left.number, p.left.sum, p.right.number, p.right.sum))
+		}
+		if err := r.out.Row([]any{p.what, p.left.number, p.right.number, p.left.sum, p.right.sum, agrees}); err != nil {
+			return err
+		}
+	}
+	if err := printTurnovers(r.out, r.turnovers); err != nil {
+		return err
+	}
+	if err := r.out.Table(Table{"waiting", []Column{{"subject", Text, false}, {"what", Text, false}, {"since", Moment, false}}}); err != nil {
+		return err
+	}
+	for _, row := range waiting {
+		if err := r.out.Row(row); err != nil {
+			return err
+		}
+	}
+	return r.exceptions()
+}
+
+func (r *reconcile) exceptions() error {
+	if err := r.out.Table(Table{"exceptions", []Column{{"position", Whole, false}, {"subject", Text, false}, {"exception", Text, false}}}); err != nil {
+		return err
+	}
+	c := &r.books.check
+	for _, e := range c.exceptions {
+		if err := r.out.Row([]any{e.Position, e.Subject, e.Text}); err != nil {
+			return err
+		}
+	}
+	if c.uncounted == 0 {
+		return nil
+	}
+	return r.out.Row([]any{domain.Position(0), "", fmt.Sprintf("%d more exceptions", c.uncounted)})
+}
+
+// pairs are what must agree at every position of the log, if what orders still wait for is taken into account.
+func (r *reconcile) pairs() []pair {
+	c := &r.books.check
+	matched, licences := c.booked, c.licences
+	var prepaid, unmatched domain.Money
+	for _, o := range r.books.orders {
+		prepaid += o.prepaid()
+		matched.number, matched.sum = matched.number+o.matches-len(o.Payments), matched.sum+o.matched-o.PaidAmount()
+		if !o.LicencesPaid {
+			licences -= o.licences
+		}
+	}
+	for _, t := range r.books.transfers {
+		unmatched += t.unmatched
+	}
+	balance := func(a Account) domain.Money { return -r.turnovers[a].Balance() }
+	return []pair{
+		{"transfers named by statements, transfers received", c.named, c.received},
+		{"money received, bank account", count{c.received.number, c.received.sum}, count{c.received.number, r.turnovers[Bank].Debit}},
+		{"transfers matched, payments of orders", c.matched, matched},
+		{"transfers without an order, account unmatched", count{0, unmatched}, count{0, balance(Unmatched)}},
+		{"prepaid orders, account prepayments", count{0, prepaid}, count{0, balance(Prepayments)}},
+		{"order numbers given, orders submitted", count{c.numbered, 0}, count{c.ordered, 0}},
+		{"lines of paid orders, licences that know", count{c.told, 0}, count{licences, 0}},
+		{"delivered lines, sales with VAT", count{c.issued, r.delivered()}, count{c.issued, balance(Sales) + balance(VAT)}},
+	}
+}
+
+// delivered is what left the orders' accounts for goods.
+func (r *reconcile) delivered() domain.Money { return r.turnovers[Prepayments].Debit }
+
+// step is something that the portal has still to do.
+type step struct {
+	subject, what string
+	last          domain.Record // after which it is to be done
+}
+
+// waiting lists what the portal has still to do, and complains of what it has not done for long.
+func (r *reconcile) waiting() [][]any {
+	c := &r.books.check
+	var steps []step
+	for _, o := range r.books.orders {
+		if what := o.waitsFor(); what != "" {
+			steps = append(steps, step{o.String(), what, o.last})
+		}
+	}
+	for id, of := range c.pending {
+		statement := c.statements[of]
+		steps = append(steps, step{"statement " + statement.Number, fmt.Sprintf("transfer %s, which it names, is not in the log", id), statement.record})
+	}
+	for number, record := range c.numbers {
+		steps = append(steps, step{"order " + number.String(), "has a number and is not submitted", record})
+	}
+	slices.SortFunc(steps, func(a, b step) int {
+		return cmp.Or(cmp.Compare(a.last.Position, b.last.Position), compare(a.subject, b.subject, a.what, b.what))
+	})
+	var rows [][]any
+	for _, s := range steps {
+		since := s.last.Metadata.At
+		rows = append(rows, []any{s.subject, s.what, since.UTC()})
+		if r.books.at.Sub(since) > patience {
+			c.complain(s.last, s.subject, s.what+", for more than a day")
+		}
+	}
+	return rows
+}
+
+// waitsFor is the portal's own next step with an order; empty when others have to act, or nobody.
+func (o *order) waitsFor() string {
+	owed := func(kind domain.TaskKind) bool {
+		return slices.ContainsFunc(o.Owed(), func(t domain.Task) bool { return t.Kind == kind })
+	}
+	switch {
+	case !o.booked():
+		return "the transfers and its payments differ"
+	case owed(domain.ReleaseTask):
+		return "its licences are not released"
+	case o.Paid() && !o.LicencesPaid:
+		return "its licences do not know of the payment"
+	case o.Paid() && owed(domain.ActivateTask) && o.delivered < o.Total.Gross:
+		return "an activation file is not issued"
+	}
+	return ""
+}

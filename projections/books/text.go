@@ -1,0 +1,145 @@
+package books
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"netrom.pl/portal/domain"
+)
+
+// textPrinter writes a report for people at a terminal, and for paper.
+type textPrinter struct {
+	w     *bufio.Writer
+	table Table
+	head  []any
+	rows  int
+}
+
+// NewText prints as text in columns.
+func NewText(w io.Writer) Printer { return &textPrinter{w: bufio.NewWriter(w)} }
+
+// widths of the cells by kind, in characters; texts take what they need, and at least this or what their column has.
+var (
+	widths     = map[Kind]int{Text: 22, Amount: 17, Date: 12, Moment: 20, Whole: 9}
+	textWidths = map[string]int{"account": 12, "what": 50, "status": 16, "order": 12, "number": 12, "event": 30, "buyer": 36, "agrees": 6, "subject": 36}
+)
+
+func (p *textPrinter) Table(t Table) error {
+	p.none()
+	p.table, p.head, p.rows = t, nil, 0
+	fmt.Fprintf(p.w, "%s\n", strings.ToUpper(t.Name[:1])+t.Name[1:])
+	return p.line(func(i int) string { return strings.ReplaceAll(t.Columns[i].Name, "_", " ") })
+}
+
+// line writes the cells of a row that it does not have in common with others.
+func (p *textPrinter) line(text func(column int) string) error {
+	var line strings.Builder
+	for i, column := range p.table.Columns {
+		if !column.Head {
+			line.WriteString(" " + cell(column, text(i)))
+		}
+	}
+	_, err := fmt.Fprintln(p.w, " "+strings.TrimRight(line.String(), " "))
+	return err
+}
+
+// none says of a table without rows that it has none.
+func (p *textPrinter) none() {
+	if p.table.Name != "" && p.rows == 0 {
+		fmt.Fprintln(p.w, "  none")
+	}
+	if p.table.Name != "" {
+		fmt.Fprintln(p.w)
+	}
+}
+
+func (p *textPrinter) Row(cells []any) error {
+	p.rows++
+	p.common(cells)
+	return p.line(func(i int) string { return shown(cells[i]) })
+}
+
+// common writes what a row has in common with those below it, once.
+func (p *textPrinter) common(cells []any) {
+	var head []any
+	for i, column := range p.table.Columns {
+		if column.Head {
+			head = append(head, cells[i])
+		}
+	}
+	if len(head) == 0 || slices.Equal(head, p.head) {
+		return
+	}
+	p.head = head
+	n := 0
+	for _, column := range p.table.Columns {
+		if !column.Head {
+			continue
+		}
+		text := shown(head[n])
+		if n++; text == "" {
+			continue
+		}
+		if n > 1 {
+			text = "  " + strings.ReplaceAll(column.Name, "_", " ") + " " + text
+		}
+		p.w.WriteString(text)
+	}
+	p.w.WriteByte('\n')
+}
+
+// cell pads a text to the width of its column.
+func cell(column Column, text string) string {
+	width := widths[column.Kind]
+	if own, ok := textWidths[column.Name]; ok {
+		width = own
+	}
+	gap := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
+	if column.Kind == Amount || column.Kind == Whole {
+		return gap + text
+	}
+	return text + gap
+}
+
+// shown is a cell as people read it.
+func shown(cell any) string {
+	switch c := cell.(type) {
+	case nil:
+		return ""
+	case time.Time:
+		if c.IsZero() {
+			return ""
+		}
+		return c.UTC().Format(time.RFC3339)
+	case domain.Position:
+		if c == 0 {
+			return ""
+		}
+		return fmt.Sprint("@", c)
+	case int:
+		if c == 0 {
+			return ""
+		}
+	case domain.Money:
+		if c == 0 {
+			return ""
+		}
+		return c.String()
+	}
+	return fmt.Sprint(cell)
+}
+
+func (p *textPrinter) End(s Seal) error {
+	p.none()
+	fmt.Fprintf(p.w, "Report %s, from position %d to %d", s.Report, s.From, s.To)
+	if s.EffectiveOn != "" {
+		fmt.Fprintf(p.w, ", effective on %s", s.EffectiveOn)
+	}
+	fmt.Fprintf(p.w, "\nSHA-256 %s\n", s.Digest)
+	return p.w.Flush()
+}
