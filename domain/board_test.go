@@ -13,7 +13,9 @@ func TestSkipAndRetry(t *testing.T) {
 	markedPaid, noted := LicencesMarkedPaid{"o-1"}, LetterSent{"o-1", PaymentNoteTask}
 	skip := func(task string) SkipTask { return SkipTask{Order: "o-1", Task: task, Reason: "delivered by hand"} }
 	retry := func(task string) RetryTask { return RetryTask{Order: "o-1", Task: task, At: noon} }
-	skipped := func(task string) TaskSkipped { return TaskSkipped(skip(task)) }
+	skipped := func(task string) TaskSkipped {
+		return TaskSkipped{Order: "o-1", Task: task, Buyer: "alfa", Reason: "delivered by hand"}
+	}
 	requested := func(task string) TaskRetryRequested {
 		return TaskRetryRequested{Order: "o-1", Task: task, NextAt: noon}
 	}

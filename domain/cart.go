@@ -203,6 +203,8 @@ func (w Wish) Position(buyer Customer) (Item, error) {
 		return item, refuse(NotFound)
 	case w.Client.ID != buyer.ID && w.Client.Distributor != buyer.ID:
 		return item, refuse(NotYourClient)
+	case buyer.Forgotten() || w.Client.Forgotten():
+		return item, refuse(PersonErased)
 	case !onList:
 		return item, refuse(NotOnPriceList)
 	case price.IsNew():

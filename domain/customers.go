@@ -62,6 +62,7 @@ type Customer struct {
 	ActivationEmails map[LicenceID]string  `json:"activation_emails"`
 	Corrections      map[LicenceID]int     `json:"corrections"` // how often an activation e-mail was corrected
 	Logins           map[string]LoginState `json:"logins"`      // by account
+	Erasures         map[Purpose]Erasure   `json:"erasures,omitempty"`
 }
 
 // Evolve folds an event of a customer stream.
@@ -77,6 +78,8 @@ func (c *Customer) Evolve(event Event) {
 	case ActivationEmailCorrected:
 		c.ActivationEmails[e.Licence] = e.Email
 		c.Corrections[e.Licence]++
+	case ErasureProposed, ErasureWithdrawn, ErasureConfirmed, PersonalDataErased:
+		c.evolveErasures(event)
 	default:
 		c.evolveLogins(event)
 	}
@@ -123,8 +126,11 @@ func (c RegisterCustomer) Decide(known Customer) ([]Event, error) {
 	if c.Language != Polish && c.Language != English {
 		return nil, refuse(InvalidInput, "field", "language", "limit", "pl, en")
 	}
-	if known.ID == "" {
+	switch {
+	case known.ID == "":
 		return []Event{CustomerRegistered(c)}, nil
+	case known.Forgotten():
+		return nil, refuse(PersonErased)
 	}
 	if c != (RegisterCustomer{known.ID, known.Name, known.NIP, known.Email, known.Language, known.IsDistributor}) {
 		return nil, refuse(AlreadyExists, "what", string(c.Customer))
@@ -198,6 +204,9 @@ func (c CorrectActivationEmail) Stream() string { return CustomerStream(c.Licenc
 func (c CorrectActivationEmail) Decide(owner Customer) ([]Event, error) {
 	if owner.ID == "" || !c.Licence.Exists() {
 		return nil, refuse(NotFound)
+	}
+	if owner.Forgotten() {
+		return nil, refuse(PersonErased)
 	}
 	if err := checkEmail("email", c.Email); err != nil {
 		return nil, err

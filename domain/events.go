@@ -19,7 +19,8 @@ func kind[E any](schema int) Kind {
 
 // Kinds lists every event ever stored. An event type's Go name is its name in the log.
 // Fields tagged personal:"legal" or personal:"contact" are sealed in the log with a key of the person or document that the field tagged
-// personal:"subject" names: legal ones are kept as long as the law says, contact ones until the person asks for erasure.
+// personal:"subject" names: legal ones are kept as long as the law says, contact ones until the person asks for erasure. A field
+// tagged since:"2" lies open in events of schema 1. All older schemas are still read, and written again as they were.
 var Kinds = []Kind{
 	kind[ProgramListed](1),
 	kind[VersionReleased](1),
@@ -30,12 +31,16 @@ var Kinds = []Kind{
 	kind[LoginGranted](1),
 	kind[LoginLetterSent](1),
 	kind[LoginLetterFailed](1),
-	kind[LoginLetterSkipped](1),
+	kind[LoginLetterSkipped](2),
 	kind[LoginLocked](1),
 	kind[LoginUnlocked](1),
 	kind[DistributorAssigned](1),
 	kind[DistributorRemoved](1),
 	kind[ActivationEmailCorrected](1),
+	kind[ErasureProposed](1),
+	kind[ErasureWithdrawn](1),
+	kind[ErasureConfirmed](1),
+	kind[PersonalDataErased](1),
 
 	kind[LicenceGranted](1),
 	kind[LicenceOrdered](1),
@@ -74,7 +79,7 @@ var Kinds = []Kind{
 	kind[ActivationFileResendRequested](1),
 	kind[TaskFailed](1),
 	kind[TaskRetryRequested](1),
-	kind[TaskSkipped](1),
+	kind[TaskSkipped](2),
 
 	kind[MessagePoisoned](1),
 }

@@ -61,12 +61,13 @@ type TaskRetryRequested struct {
 	NextAt time.Time `json:"next_at"`
 }
 
-// TaskSkipped says that somebody has decided that a task need not be done any more, and why (without personal data). What
-// it would have sent stays unsent.
+// TaskSkipped says that somebody has decided that a task need not be done any more, and why. What it would have sent stays
+// unsent.
 type TaskSkipped struct {
-	Order  OrderID `json:"order"`
-	Task   string  `json:"task"`
-	Reason string  `json:"reason"`
+	Order  OrderID    `json:"order"`
+	Task   string     `json:"task"`
+	Buyer  CustomerID `json:"buyer,omitempty" personal:"subject"` // since schema 2
+	Reason string     `json:"reason" personal:"contact" since:"2"`
 }
 
 // Failure is an unsuccessful try. Attempt counts from 1.
@@ -369,7 +370,7 @@ func (c RetryTask) Decide(o Order) ([]Event, error) {
 type SkipTask struct {
 	Order  OrderID
 	Task   string
-	Reason string // without addresses or names
+	Reason string
 }
 
 // Stream of the order.
@@ -391,7 +392,7 @@ func (c SkipTask) Decide(o Order) ([]Event, error) {
 	if err := checkText("reason", c.Reason, ReasonMax); err != nil {
 		return nil, err
 	}
-	return []Event{TaskSkipped(c)}, nil
+	return []Event{TaskSkipped{Order: c.Order, Task: c.Task, Buyer: o.Buyer, Reason: c.Reason}}, nil
 }
 
 // Skippable tells what may stay undone for good: what goes out of the house, and the ends of waiting.

@@ -22,12 +22,12 @@ type LoginLetterFailed struct {
 	Failure
 }
 
-// LoginLetterSkipped says that somebody has decided that the letter need not leave, and why (without personal data).
+// LoginLetterSkipped says that somebody has decided that the letter need not leave, and why.
 type LoginLetterSkipped struct {
-	Customer CustomerID `json:"customer"`
+	Customer CustomerID `json:"customer" personal:"subject"`
 	Account  string     `json:"account"`
 	Link     int        `json:"link"`
-	Reason   string     `json:"reason"`
+	Reason   string     `json:"reason" personal:"contact" since:"2"`
 }
 
 // LoginLocked says that nobody gets in with the account any more.
@@ -84,8 +84,11 @@ func (c GrantLogin) Stream() string { return CustomerStream(c.Customer) }
 
 // Decide refuses unknown customers, and links that do not count from 1.
 func (c GrantLogin) Decide(known Customer) ([]Event, error) {
-	if known.ID == "" {
+	switch {
+	case known.ID == "":
 		return nil, refuse(NotFound)
+	case known.Forgotten():
+		return nil, refuse(PersonErased)
 	}
 	if err := checkText("account", c.Account, IdentityMax); err != nil {
 		return nil, err
@@ -130,7 +133,7 @@ type SkipLoginLetter struct {
 	Customer CustomerID
 	Account  string
 	Link     int
-	Reason   string // without addresses or names
+	Reason   string
 }
 
 // Stream of the customer.

@@ -67,6 +67,11 @@ const (
 	AddressUnchanged        = "address-unchanged"  // sent already to this very address
 	NotYetSent              = "not-yet-sent"
 	TaskNotSkippable        = "task-not-skippable"
+	OrdersStillOpen         = "orders-still-open"       // personal data are needed until then. Facts: count
+	KeptByLaw               = "kept-by-law"             // legal data, too early. Facts: until
+	NeedsSecondPerson       = "needs-second-person"     // whoever proposed it cannot confirm it
+	ErasureAgreed           = "erasure-agreed"          // two people have confirmed it; it cannot be withdrawn
+	PersonErased            = "person-erased"           // the customer's data were erased, nothing can be sent or sold to it
 	ImportConflict          = "statement-conflict"      // the same statement number with other contents
 	InvoiceConflict         = "invoice-conflict"        // the order has an invoice for this money already, or other facts about it. Facts: order, invoice
 	InvoiceOfOtherOrder     = "invoice-of-other-order"  // Facts: invoice, order

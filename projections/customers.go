@@ -15,7 +15,8 @@ var customers = View{
 	Tables: []string{"customers", "activation_emails"},
 	Concerns: func(event domain.Event) bool {
 		switch event.(type) {
-		case domain.CustomerRegistered, domain.DistributorAssigned, domain.DistributorRemoved, domain.ActivationEmailCorrected:
+		case domain.CustomerRegistered, domain.DistributorAssigned, domain.DistributorRemoved, domain.ActivationEmailCorrected,
+			domain.ErasureProposed, domain.ErasureWithdrawn, domain.ErasureConfirmed, domain.PersonalDataErased:
 			return true
 		}
 		return false
@@ -36,10 +37,11 @@ func seeCustomers(ctx context.Context, s *Session, page []domain.Record) error {
 		return column(ids, func(id string) string { return value(states[id]) })
 	}
 	_, err = s.change(ctx, `
-		insert into customers (id, name, nip, email, language, is_distributor, distributor, state)
-		select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::text[], $8::json[])
+		insert into customers (id, name, nip, email, language, is_distributor, distributor, state, erasure)
+		select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::text[], $8::json[], $9::text[])
 		on conflict (id) do update set name = excluded.name, nip = excluded.nip, email = excluded.email, language = excluded.language,
-			is_distributor = excluded.is_distributor, distributor = excluded.distributor, state = excluded.state`,
+			is_distributor = excluded.is_distributor, distributor = excluded.distributor, state = excluded.state,
+			erasure = excluded.erasure`,
 		column(ids, func(id string) string { return id }),
 		text(func(c *domain.Customer) string { return c.Name }),
 		text(func(c *domain.Customer) string { return string(c.NIP) }),
@@ -47,11 +49,25 @@ func seeCustomers(ctx context.Context, s *Session, page []domain.Record) error {
 		text(func(c *domain.Customer) string { return string(c.Language) }),
 		column(ids, func(id string) bool { return states[id].IsDistributor }),
 		text(func(c *domain.Customer) string { return string(c.Distributor) }),
-		text(func(c *domain.Customer) string { return encode(c) }))
+		text(func(c *domain.Customer) string { return encode(c) }),
+		text(func(c *domain.Customer) string { return string(erasureStage(c)) }))
 	if err != nil {
 		return fmt.Errorf("write customers: %w", err)
 	}
-	return writeActivationEmails(ctx, s, page, states)
+	if err := writeActivationEmails(ctx, s, page, states); err != nil {
+		return err
+	}
+	return eraseActivationEmails(ctx, s, erasedIn(page))
+}
+
+func eraseActivationEmails(ctx context.Context, s *Session, customers []string) error {
+	if len(customers) == 0 {
+		return nil
+	}
+	if _, err := s.change(ctx, `update activation_emails set email = $2 where customer = any($1)`, pq.Array(customers), domain.Erased); err != nil {
+		return fmt.Errorf("erase activation e-mails: %w", err)
+	}
+	return nil
 }
 
 func writeActivationEmails(ctx context.Context, s *Session, page []domain.Record, states map[string]*domain.Customer) error {

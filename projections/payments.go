@@ -15,7 +15,7 @@ var payments = View{
 	Tables: []string{"transfers"},
 	Concerns: func(event domain.Event) bool {
 		switch event.(type) {
-		case domain.TransferReceived, domain.TransferMatched:
+		case domain.TransferReceived, domain.TransferMatched, domain.PersonalDataErased:
 			return true
 		}
 		return false
@@ -26,18 +26,38 @@ var payments = View{
 func seePayments(ctx context.Context, s *Session, page []domain.Record) error {
 	var received []domain.Record
 	var matched []domain.TransferMatched
+	var erased []domain.StatementID
 	for _, record := range page {
 		switch e := record.Event.(type) {
 		case domain.TransferReceived:
 			received = append(received, record)
 		case domain.TransferMatched:
 			matched = append(matched, e)
+		case domain.PersonalDataErased:
+			erased = append(erased, e.Statements...)
 		}
 	}
 	if err := writeReceived(ctx, s, received); err != nil {
 		return err
 	}
-	return writeMatched(ctx, s, matched)
+	if err := writeMatched(ctx, s, matched); err != nil {
+		return err
+	}
+	return erasePayers(ctx, s, erased)
+}
+
+// erasePayers writes what the log says of payers once the keys of their statements are destroyed.
+func erasePayers(ctx context.Context, s *Session, statements []domain.StatementID) error {
+	if len(statements) == 0 {
+		return nil
+	}
+	_, err := s.change(ctx, `
+		update transfers set title = case when title = '' then '' else $2 end, payer_name = case when payer_name = '' then '' else $2 end
+		where statement = any($1)`, column(statements, func(s domain.StatementID) string { return string(s) }), domain.Erased)
+	if err != nil {
+		return fmt.Errorf("erase payers: %w", err)
+	}
+	return nil
 }
 
 func writeReceived(ctx context.Context, s *Session, received []domain.Record) error {
@@ -48,15 +68,16 @@ func writeReceived(ctx context.Context, s *Session, received []domain.Record) er
 		return column(received, func(r domain.Record) string { return value(r.Event.(domain.TransferReceived)) })
 	}
 	_, err := s.change(ctx, `
-		insert into transfers (transfer, position, at, amount, value_on, title, payer_name)
-		select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[])`,
+		insert into transfers (transfer, position, at, amount, value_on, title, payer_name, statement)
+		select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])`,
 		text(func(t domain.TransferReceived) string { return string(t.Transfer) }),
 		column(received, func(r domain.Record) int64 { return int64(r.Position) }),
 		column(received, func(r domain.Record) string { return timestamp(r.Metadata.At) }),
 		column(received, func(r domain.Record) int64 { return int64(r.Event.(domain.TransferReceived).Amount) }),
 		text(func(t domain.TransferReceived) string { return string(t.ValueOn) }),
 		text(func(t domain.TransferReceived) string { return storable(t.Title) }),
-		text(func(t domain.TransferReceived) string { return storable(t.PayerName) }))
+		text(func(t domain.TransferReceived) string { return storable(t.PayerName) }),
+		text(func(t domain.TransferReceived) string { return string(t.Statement) }))
 	if err != nil {
 		return fmt.Errorf("write transfers: %w", err)
 	}

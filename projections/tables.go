@@ -22,6 +22,7 @@ type Tables struct {
 	due, tasks, nextDue                                    *sqlx.Stmt
 	allCustomers, allLicences, allOrders, anyOrder         *sqlx.Stmt
 	distributors, catalogue, months, checkpoints           *sqlx.Stmt
+	erasures, deals                                        *sqlx.Stmt
 	open                                                   []*sqlx.Stmt
 }
 
@@ -56,6 +57,8 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.distributors, selectCustomers + ` where c.is_distributor order by c.folded, c.id`},
 		{&t.catalogue, selectCatalogue},
 		{&t.months, selectMonths},
+		{&t.erasures, selectErasures},
+		{&t.deals, selectDeals},
 		{&t.checkpoints, `select view, position from checkpoints`},
 	} {
 		statement, err := db.PreparexContext(ctx, question.query)

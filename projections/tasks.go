@@ -25,6 +25,7 @@ var tasks = View{
 			domain.TaskRetryRequested, domain.TaskSkipped,
 			domain.OrderExpired, domain.OrderRevived, domain.OrderLapsed, domain.BalanceLetterSent,
 			domain.CustomerRegistered, domain.LoginGranted, domain.LoginLetterSent, domain.LoginLetterFailed, domain.LoginLetterSkipped,
+			domain.PersonalDataErased,
 			domain.CartSubmitted, domain.CartReturned, domain.TransferMatched:
 			return true
 		}
@@ -114,7 +115,7 @@ func (d *duties) evolveLogins(event domain.Event) {
 	if d.Customer == nil {
 		d.Customer = &domain.Customer{}
 	}
-	d.Customer.Evolve(event)
+	d.Customer.Evolve(event) // also an erasure, which gives up the letters
 	d.Customer = &domain.Customer{ID: d.Customer.ID, Logins: d.Customer.Logins}
 }
 

@@ -54,6 +54,9 @@ func writeFields(doc *strings.Builder, event reflect.Type) {
 			continue
 		}
 		note := map[string]string{"subject": "subject of the seals", "legal": "sealed, legal", "contact": "sealed, contact"}[field.Tag.Get("personal")]
+		if since := field.Tag.Get("since"); since != "" {
+			note += " (since schema " + since + ")"
+		}
 		fmt.Fprintf(doc, "| `%s` | %s | %s |\n", name, strings.ReplaceAll(field.Type.String(), "domain.", ""), note)
 	}
 }

@@ -2,6 +2,7 @@ package eventstore
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -43,12 +44,13 @@ func (c *codec) encode(ctx context.Context, p domain.Proposed) (esdb.EventData, 
 	if !ok {
 		return none, fmt.Errorf("encode %T: it is not listed in domain.Kinds", p.Event)
 	}
-	if p.Metadata.Schema != 0 && p.Metadata.Schema != of.Schema {
-		return none, fmt.Errorf("encode %s: schema %d is wanted, it is written as %d", of.Name, p.Metadata.Schema, of.Schema)
+	schema := cmp.Or(p.Metadata.Schema, of.Schema)
+	if !of.reads(schema) {
+		return none, fmt.Errorf("encode %s: schema %d is wanted, 1 to %d are known", of.Name, schema, of.Schema)
 	}
 	event := reflect.New(of.Type).Elem()
 	event.Set(reflect.ValueOf(p.Event))
-	if err := c.seal(ctx, of, id.String(), event); err != nil {
+	if err := c.seal(ctx, of, schema, id.String(), event); err != nil {
 		return none, fmt.Errorf("encode %s: %w", of.Name, err)
 	}
 	data, err := json.Marshal(event.Interface())
@@ -57,7 +59,7 @@ func (c *codec) encode(ctx context.Context, p domain.Proposed) (esdb.EventData, 
 	}
 	m := p.Metadata
 	about, err := json.Marshal(metadata{Correlation: m.Correlation, Causation: m.Causation, Actor: m.Actor,
-		OnBehalfOf: m.OnBehalfOf, Schema: of.Schema, At: m.At.UTC()})
+		OnBehalfOf: m.OnBehalfOf, Schema: schema, At: m.At.UTC()})
 	if err != nil {
 		return none, fmt.Errorf("encode %s: metadata: %w", of.Name, err)
 	}
@@ -80,8 +82,8 @@ func (c *codec) decode(ctx context.Context, e *esdb.RecordedEvent) (domain.Recor
 	switch {
 	case !ok:
 		return fail(fmt.Errorf("this program does not know the type; a newer one wrote it, or a stranger"))
-	case about.Schema != of.Schema:
-		return fail(fmt.Errorf("this program reads schema %d; run the version that wrote it, or a newer one", of.Schema))
+	case !of.reads(about.Schema):
+		return fail(fmt.Errorf("this program reads schemas 1 to %d; run the version that wrote it, or a newer one", of.Schema))
 	case e.Position.Commit == math.MaxUint64:
 		return fail(errNoPositions)
 	}
@@ -92,7 +94,7 @@ func (c *codec) decode(ctx context.Context, e *esdb.RecordedEvent) (domain.Recor
 		return fail(err)
 	}
 	id := e.EventID.String()
-	if err := c.open(ctx, of, id, event.Elem()); err != nil {
+	if err := c.open(ctx, of, about.Schema, id, event.Elem()); err != nil {
 		return fail(err)
 	}
 	return domain.Record{

@@ -271,7 +271,7 @@ func TestDecodeIsLoud(t *testing.T) {
 	}{
 		"an unknown type":  {func(e *esdb.RecordedEvent) { e.EventType = "CustomerKnighted" }, "does not know the type"},
 		"a newer schema":   {replace("UserMetadata", `"schema":1`, `"schema":2`), "schema 2"},
-		"an older schema":  {replace("UserMetadata", `"schema":1`, `"schema":0`), "reads schema 1"},
+		"an older schema":  {replace("UserMetadata", `"schema":1`, `"schema":0`), "reads schemas 1 to 1"},
 		"no metadata":      {func(e *esdb.RecordedEvent) { e.UserMetadata = nil }, "metadata"},
 		"an unknown field": {replace("Data", `"customer"`, `"title":"Sir","customer"`), "title"},
 		"not JSON":         {func(e *esdb.RecordedEvent) { e.Data = []byte("{") }, "EOF"},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -31,26 +32,16 @@ type golden struct {
 func TestGolden(t *testing.T) {
 	known := map[string]bool{}
 	for _, kind := range domain.Kinds {
-		path := filepath.Join("testdata", "events", fmt.Sprintf("%s.v%d", kind.Name, kind.Schema))
-		with, err := filepath.Glob(path + "+*.json")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range append(with, path+".json") {
-			known[path] = true
-			t.Run(filepath.Base(path), func(t *testing.T) {
-				file, err := os.ReadFile(path)
-				if os.IsNotExist(err) && *update {
-					file = writeGolden(t, path, kind)
-				} else if err != nil {
-					t.Fatalf("%v; a new kind of event gets its file by: go test ./infra/eventstore -run Golden -update", err)
-				}
-				var kept golden
-				if err := json.Unmarshal(file, &kept); err != nil {
-					t.Fatal(err)
-				}
-				reread(t, kept)
-			})
+		for schema := 1; schema <= kind.Schema; schema++ {
+			path := filepath.Join("testdata", "events", fmt.Sprintf("%s.v%d", kind.Name, schema))
+			with, err := filepath.Glob(path + "+*.json")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range append(with, path+".json") {
+				known[path] = true
+				t.Run(filepath.Base(path), func(t *testing.T) { rereadFile(t, path, kind, schema) })
+			}
 		}
 	}
 	files, err := filepath.Glob(filepath.Join("testdata", "events", "*.json"))
@@ -62,6 +53,20 @@ func TestGolden(t *testing.T) {
 			t.Errorf("%s is of a kind that is not read any more, although logs have such events", path)
 		}
 	}
+}
+
+func rereadFile(t *testing.T, path string, kind domain.Kind, schema int) {
+	file, err := os.ReadFile(path)
+	if os.IsNotExist(err) && *update && schema == kind.Schema {
+		file = writeGolden(t, path, kind)
+	} else if err != nil {
+		t.Fatalf("%v; a new shape of event gets its file by: go test ./infra/eventstore -run Golden -update", err)
+	}
+	var kept golden
+	if err := json.Unmarshal(file, &kept); err != nil {
+		t.Fatal(err)
+	}
+	reread(t, kept)
 }
 
 func reread(t *testing.T, kept golden) {
@@ -78,6 +83,9 @@ func reread(t *testing.T, kept golden) {
 	again, err := c.encode(t.Context(), record.Proposed)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if record.Type != kept.Type || !strings.Contains(string(about), fmt.Sprintf(`"schema":%d`, record.Metadata.Schema)) {
+		t.Errorf("stored as %s with %s, read as %s of schema %d", kept.Type, about, record.Type, record.Metadata.Schema)
 	}
 	if !bytes.Equal(again.Data, data) {
 		t.Errorf("stored  %s\nwritten %s", data, again.Data)

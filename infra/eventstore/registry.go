@@ -3,6 +3,7 @@ package eventstore
 import (
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"netrom.pl/portal/domain"
@@ -21,15 +22,24 @@ type shape struct {
 	sealed  []sealedField
 }
 
+// reads tells whether events of a schema can be read and written again. An older schema has the same JSON, but for fields
+// that it does not have yet.
+func (s shape) reads(schema int) bool { return schema >= 1 && schema <= s.Schema }
+
 type sealedField struct {
 	index   []int
 	name    string // in JSON; part of what the seal vouches for
 	purpose string
 	bytes   bool // []byte instead of a string
+	since   int  // schema; in older events the field lies open
 }
 
 // personalTag marks fields: "subject" names the person or document, every other value is the purpose of a sealed field.
-const personalTag = "personal"
+// sinceTag is the first schema in which it is sealed; without it that is the first of all.
+const (
+	personalTag = "personal"
+	sinceTag    = "since"
+)
 
 func newRegistry(kinds []domain.Kind) (registry, error) {
 	r := registry{byName: map[string]shape{}, byType: map[reflect.Type]shape{}}
@@ -69,7 +79,14 @@ func shapeOf(kind domain.Kind) (shape, error) {
 			if name == "" || purpose == "" || !isBytes && field.Type.Kind() != reflect.String {
 				return s, fmt.Errorf("field %s cannot be sealed: a text or bytes with a JSON name and a purpose are wanted", field.Name)
 			}
-			s.sealed = append(s.sealed, sealedField{index: field.Index, name: name, purpose: purpose, bytes: isBytes})
+			since := 1
+			if text, later := field.Tag.Lookup(sinceTag); later {
+				var err error
+				if since, err = strconv.Atoi(text); err != nil || since < 2 || since > kind.Schema {
+					return s, fmt.Errorf("field %s cannot be sealed since schema %q: 2 to %d are possible", field.Name, text, kind.Schema)
+				}
+			}
+			s.sealed = append(s.sealed, sealedField{index: field.Index, name: name, purpose: purpose, bytes: isBytes, since: since})
 		}
 	}
 	if len(s.sealed) > 0 && s.subject == nil {

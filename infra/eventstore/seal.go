@@ -11,6 +11,8 @@ import (
 	"io"
 	"reflect"
 	"strings"
+
+	"netrom.pl/portal/domain"
 )
 
 // Keys gives the keys of personal fields, 32 bytes each, by the person or document and by why the data is kept.
@@ -23,8 +25,8 @@ type Keys interface {
 
 // What is read in place of a personal text that cannot be shown; personal bytes are nil then.
 const (
-	Erased = "(erased)" // its key was destroyed
-	Sealed = "(sealed)" // the store was opened without keys
+	Erased = domain.Erased // its key was destroyed
+	Sealed = "(sealed)"    // the store was opened without keys
 )
 
 const (
@@ -40,10 +42,10 @@ type sealer struct {
 }
 
 // seal replaces the sealed fields of event, which is addressable. Empty fields stay empty.
-func (s sealer) seal(ctx context.Context, of shape, id string, event reflect.Value) error {
+func (s sealer) seal(ctx context.Context, of shape, schema int, id string, event reflect.Value) error {
 	for _, field := range of.sealed {
 		value := event.FieldByIndex(field.index)
-		if value.Len() == 0 {
+		if value.Len() == 0 || schema < field.since {
 			continue
 		}
 		subject := event.FieldByIndex(of.subject).String()
@@ -67,10 +69,10 @@ func (s sealer) seal(ctx context.Context, of shape, id string, event reflect.Val
 }
 
 // open is the inverse of seal. A seal that does not fit is an error: somebody changed the log.
-func (s sealer) open(ctx context.Context, of shape, id string, event reflect.Value) error {
+func (s sealer) open(ctx context.Context, of shape, schema int, id string, event reflect.Value) error {
 	for _, field := range of.sealed {
 		value := event.FieldByIndex(field.index)
-		if value.Len() == 0 {
+		if value.Len() == 0 || schema < field.since {
 			continue
 		}
 		if s.keys == nil {

@@ -19,9 +19,6 @@ const (
 // ErrForgotten means that the key was destroyed on purpose and is never made again.
 var ErrForgotten = errors.New("the key was destroyed")
 
-// keyName says whose data a key protects and why it is kept.
-type keyName struct{ subject, purpose string }
-
 // Key returns the 32-byte key of a subject's personal fields for a purpose. The
 // first call makes it; it is durable before it is returned, so before anything
 // can be sealed with it. All callers get the same key. The error wraps
@@ -51,7 +48,6 @@ func (v *Vault) Key(ctx context.Context, subject, purpose string) ([]byte, error
 	if key == nil {
 		return nil, fmt.Errorf("read key: %w", ErrForgotten)
 	}
-	v.remember(keyName{subject, purpose}, key)
 	return key, nil
 }
 
@@ -65,12 +61,16 @@ func (v *Vault) Find(ctx context.Context, subject, purpose string) (key []byte, 
 }
 
 func (v *Vault) find(ctx context.Context, subject, purpose string) (key []byte, ok bool, err error) {
-	if err := errors.Join(checkText("subject of key", subject, subjectLimitBytes), checkText("purpose of key", purpose, purposeLimitBytes)); err != nil {
+	name := KeyID{subject, purpose}
+	if err := name.check(); err != nil {
 		return nil, false, err
 	}
-	name := keyName{subject, purpose}
+	if err := v.keepFresh(ctx); err != nil {
+		return nil, false, err
+	}
 	v.cached.RLock()
 	key, ok = v.keys[name]
+	generation := v.generation
 	v.cached.RUnlock()
 	if ok {
 		return bytes.Clone(key), true, nil
@@ -82,15 +82,19 @@ func (v *Vault) find(ctx context.Context, subject, purpose string) (key []byte, 
 	if err != nil {
 		return nil, false, err
 	}
-	v.remember(name, key)
+	v.remember(name, key, generation)
 	return key, true, nil
 }
 
-// remember caches a key. A full cache starts over, which costs one look at the
-// database for each key that is still in use.
-func (v *Vault) remember(name keyName, key []byte) {
+// remember caches a key that was read since the cache was last emptied; it could
+// have been destroyed otherwise. A full cache starts over, which costs one look at
+// the database for each key that is still in use.
+func (v *Vault) remember(name KeyID, key []byte, generation uint64) {
 	v.cached.Lock()
 	defer v.cached.Unlock()
+	if generation != v.generation {
+		return
+	}
 	if len(v.keys) >= cachedKeysLimit {
 		clear(v.keys)
 	}

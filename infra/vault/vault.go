@@ -64,8 +64,12 @@ type Vault struct {
 
 	randomness sync.Mutex // Rand need not be safe for concurrent use
 
-	cached  sync.RWMutex
-	keys    map[keyName][]byte
+	cached     sync.RWMutex // guards the next four
+	keys       map[KeyID][]byte
+	epoch      int64     // of destroyed keys, as last seen in the database
+	checkedAt  time.Time // when it was seen
+	generation uint64    // counts how often keys was emptied because keys were destroyed
+
 	hashing chan struct{} // one element for each password being hashed
 	derive  derivation    // Argon2id
 	dummy   string        // a hash that no password has
@@ -94,7 +98,7 @@ func Open(ctx context.Context, db *sqlx.DB, options Options) (*Vault, error) {
 	if err := postgres.Migrate(ctx, db, "vault", files); err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
 	}
-	v := &Vault{db: db, options: options, keys: map[keyName][]byte{}, hashing: make(chan struct{}, hashingLimit), derive: argon2id}
+	v := &Vault{db: db, options: options, keys: map[KeyID][]byte{}, hashing: make(chan struct{}, hashingLimit), derive: argon2id}
 	if v.dummy, err = v.dummyHash(); err != nil {
 		return nil, fmt.Errorf("open vault: %w", err)
 	}
