@@ -55,10 +55,10 @@ func (f *ErasureFacts) add(ctx context.Context, log Log, id OrderID, statements 
 	if !order.State.Exists() {
 		return nil
 	}
-	if status := order.State.Status(); status != CancelledStatus && status != Fulfilled {
+	if !order.State.over() && order.State.Status() != Fulfilled {
 		f.OpenOrders++
 	}
-	if !order.State.Cancelled {
+	if !order.State.over() {
 		f.LastDocument = max(f.LastDocument, order.State.DueOn)
 	}
 	for _, payment := range order.State.Payments {
