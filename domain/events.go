@@ -82,6 +82,8 @@ var Kinds = []Kind{
 	kind[TaskSkipped](2),
 
 	kind[MessagePoisoned](1),
+
+	kind[LogInspected](1),
 }
 
 var schemas = func() map[reflect.Type]int {

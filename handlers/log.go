@@ -1,12 +1,8 @@
 package handlers
 
 import (
-	"bytes"
-	"encoding/json"
-	"fmt"
-	"iter"
+	"net/http"
 	"net/url"
-	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,26 +12,22 @@ import (
 	"netrom.pl/portal/projections"
 )
 
-// Limits of one page of the log: events that are shown, and events that are looked at for that.
-const (
-	logRows    = 100
-	logScanMax = 20_000
-)
+// logRows is how many events a page of the log shows.
+const logRows = 100
 
 // logView is a part of the event log.
 type logView struct {
-	Filter  logFilter
-	Kinds   []string
-	Entries []logEntry
-	More    bool            // the log goes on behind Until
-	Until   domain.Position // of the last event that was looked at
-	Sealed  bool            // personal fields are not shown
+	Filter    logFilter
+	Kinds     []string
+	Rows      []projections.EventRow
+	More      bool // the search goes on behind the last row
+	Witnessed Witnessed
 }
 
-// NextPath leads to the part of the log behind this one.
+// NextPath leads to the part of the search behind this one.
 func (v logView) NextPath() string {
 	query := v.Filter.query()
-	query.Set("after", strconv.FormatUint(uint64(v.Until), 10))
+	query.Set("after", strconv.FormatUint(uint64(v.Rows[len(v.Rows)-1].Position), 10))
 	return "/log?" + query.Encode()
 }
 
@@ -43,34 +35,47 @@ func (v logView) NextPath() string {
 type logFilter struct {
 	Stream      string
 	Type        string
-	Order       string
+	Actor       string
+	Order       string // number or identity
 	Customer    string
 	Correlation string
 	From        domain.Day // by the portal's clock
 	To          domain.Day
+	Newest      bool // first
+	Inspections bool // looks at the log, too
 	After       domain.Position
 }
 
-// logEntry is an event as an auditor reads it.
-type logEntry struct {
-	domain.Record
-	Contents string // JSON
-}
+// The words of a log filter's query that switch something on.
+const (
+	newestFirst     = "newest"
+	withInspections = "yes"
+)
 
 // filterOf reads what to look for from a query. A name that nothing can have is refused.
 func filterOf(query url.Values) (logFilter, error) {
-	f := logFilter{Type: query.Get("type"), From: domain.Day(query.Get("from")), To: domain.Day(query.Get("to"))}
-	for field, into := range map[string]*string{"stream": &f.Stream, "order": &f.Order, "customer": &f.Customer, "correlation": &f.Correlation} {
-		if *into = strings.TrimSpace(query.Get(field)); *into != "" && !isName(*into) {
-			return f, invalidInput(field, strconv.Itoa(idMax))
+	f := logFilter{Type: query.Get("type"), From: domain.Day(query.Get("from")), To: domain.Day(query.Get("to")),
+		Newest: query.Get("sort") == newestFirst, Inspections: query.Get("inspections") == withInspections, Order: strings.TrimSpace(query.Get("order"))}
+	for _, named := range []struct {
+		field string
+		into  *string
+	}{{"stream", &f.Stream}, {"actor", &f.Actor}, {"customer", &f.Customer}, {"correlation", &f.Correlation}} {
+		if *named.into = strings.TrimSpace(query.Get(named.field)); *named.into != "" && !isName(*named.into) {
+			return f, invalidInput(named.field, strconv.Itoa(idMax))
 		}
+	}
+	if _, err := domain.ParseOrderNumber(f.Order); err != nil && f.Order != "" && !isName(f.Order) {
+		return f, invalidInput("order", strconv.Itoa(idMax))
 	}
 	if known := func(k domain.Kind) bool { return k.Name == f.Type }; f.Type != "" && !slices.ContainsFunc(domain.Kinds, known) {
 		return f, invalidInput("type", "docs/events.md")
 	}
-	for field, day := range map[string]domain.Day{"from": f.From, "to": f.To} {
-		if _, err := EndOf(day); day != "" && err != nil {
-			return f, invalidInput(field, time.DateOnly)
+	for _, day := range []struct {
+		field string
+		day   domain.Day
+	}{{"from", f.From}, {"to", f.To}} {
+		if _, err := EndOf(day.day); day.day != "" && err != nil {
+			return f, invalidInput(day.field, time.DateOnly)
 		}
 	}
 	if text := query.Get("after"); text != "" {
@@ -83,164 +88,117 @@ func filterOf(query url.Values) (logFilter, error) {
 	return f, nil
 }
 
-func (f logFilter) query() url.Values {
-	query := url.Values{}
-	for name, value := range map[string]string{"stream": f.Stream, "type": f.Type, "order": f.Order, "customer": f.Customer,
+// asked are the fields that narrow the search down, by name.
+func (f logFilter) asked() map[string]string {
+	asked := map[string]string{}
+	for name, value := range map[string]string{"stream": f.Stream, "type": f.Type, "actor": f.Actor, "order": f.Order, "customer": f.Customer,
 		"correlation": f.Correlation, "from": string(f.From), "to": string(f.To)} {
 		if value != "" {
-			query.Set(name, value)
+			asked[name] = value
 		}
+	}
+	if f.Inspections {
+		asked["inspections"] = withInspections
+	}
+	return asked
+}
+
+func (f logFilter) query() url.Values {
+	query := url.Values{}
+	for name, value := range f.asked() {
+		query.Set(name, value)
+	}
+	if f.Newest {
+		query.Set("sort", newestFirst)
 	}
 	return query
 }
 
-// lets an event through. An event concerns an order or a customer if it stands in a stream of theirs, was caused on the
-// customer's behalf, or names it.
-func (f logFilter) lets(record domain.Record) (bool, error) {
-	day := DayOf(record.Metadata.At)
-	if f.Type != "" && record.Type != f.Type || f.Correlation != "" && record.Metadata.Correlation != f.Correlation ||
-		f.From != "" && day < f.From || f.To != "" && day > f.To {
-		return false, nil
+// search is the filter as the index is asked; order is the identity behind the wanted order.
+func (f logFilter) search(order domain.OrderID) (projections.EventSearch, error) {
+	search := projections.EventSearch{Type: f.Type, Actor: f.Actor, Correlation: f.Correlation, After: f.After, Newest: f.Newest, Inspections: f.Inspections}
+	if f.Stream != "" {
+		search.Streams = []string{f.Stream}
 	}
-	for _, id := range []string{f.Order, f.Customer} {
-		if id == "" || record.Metadata.OnBehalfOf == id {
-			continue
-		}
-		if _, owner, _ := strings.Cut(record.Stream, "-"); owner == id {
-			continue
-		}
-		contents, err := json.Marshal(record.Event)
+	if order != "" {
+		search.Subjects = append(search.Subjects, projections.SubjectOf(order))
+	}
+	if f.Customer != "" {
+		search.Subjects = append(search.Subjects, projections.SubjectOf(domain.CustomerID(f.Customer)))
+	}
+	if f.From != "" {
+		end, err := EndOf(f.From)
 		if err != nil {
-			return false, fmt.Errorf("encode event %d: %w", record.Position, err)
+			return search, err
 		}
-		if !bytes.Contains(contents, []byte(`"`+id+`"`)) {
-			return false, nil
-		}
+		search.From = end.Add(time.Nanosecond).In(poland).AddDate(0, 0, -1)
 	}
-	return true, nil
+	if f.To != "" {
+		end, err := EndOf(f.To)
+		if err != nil {
+			return search, err
+		}
+		search.Until = end.Add(time.Nanosecond)
+	}
+	return search, nil
 }
 
-// showLog is the event log for auditors: who did what, when, caused by what. It is read-only.
+// showLog searches the event log for auditors: who did what, when, caused by what.
 func (s *Server) showLog(c *call) (reply, error) {
-	query := c.URL.Query()
-	order, err := s.orderNamed(c, strings.TrimSpace(query.Get("order")))
+	if event := strings.TrimSpace(c.URL.Query().Get("event")); event != "" {
+		return reply{location: "/log/events/" + url.PathEscape(event)}, nil
+	}
+	filter, err := filterOf(c.URL.Query())
 	if err != nil {
 		return reply{}, err
 	}
-	query.Set("order", order)
-	filter, err := filterOf(query)
+	order, err := s.orderNamed(c, filter.Order)
 	if err != nil {
 		return reply{}, err
 	}
-	view := logView{Filter: filter, Until: filter.After, Sealed: !s.AuditorsSeePersonalData}
+	search, err := filter.search(order)
+	if err != nil {
+		return reply{}, err
+	}
+	rows, err := s.Tables.FindEvents(c.Context(), search, logRows+1)
+	if err != nil {
+		return reply{}, err
+	}
+	view := logView{Filter: filter, Rows: rows[:min(len(rows), logRows)], More: len(rows) > logRows, Witnessed: s.Evidence.Witnessed()}
 	for _, kind := range domain.Kinds {
 		view.Kinds = append(view.Kinds, kind.Name)
 	}
-	looked := 0
-	for record, err := range s.records(c, filter) {
-		if err != nil {
-			return reply{}, fmt.Errorf("read the log: %w", err)
-		}
-		if record.Position <= filter.After {
-			continue
-		}
-		if looked == logScanMax || len(view.Entries) == logRows {
-			view.More = true
-			break
-		}
-		looked++
-		view.Until = record.Position
-		lets, err := filter.lets(record)
-		if err != nil {
-			return reply{}, err
-		}
-		if !lets {
-			continue
-		}
-		entry, err := entryOf(record, view.Sealed, c.say("log.sealed"))
-		if err != nil {
-			return reply{}, err
-		}
-		view.Entries = append(view.Entries, entry)
-	}
-	return reply{page: "log", view: view}, nil
+	err = s.inspected(c, domain.SearchInspection, filter.asked(), len(view.Rows))
+	return reply{page: "log", view: view}, err
 }
 
 // orderNamed is the identity of the order that has a number; every other text is taken for an identity.
-func (s *Server) orderNamed(c *call, text string) (string, error) {
+func (s *Server) orderNamed(c *call, text string) (domain.OrderID, error) {
 	number, err := domain.ParseOrderNumber(text)
 	if err != nil {
-		return text, nil
+		return domain.OrderID(text), nil
 	}
-	rows, _, err := s.Tables.AllOrders(c.Context(), projections.Listing{Search: number.String(), Limit: listRows})
-	for _, row := range rows {
-		if row.Number == number {
-			return string(row.Order), nil
-		}
+	order, ok, err := s.Tables.OrderByNumber(c.Context(), number)
+	if err == nil && !ok {
+		return domain.OrderID(number.String()), nil // which is no order's identity
 	}
-	return strings.ReplaceAll(number.String(), "/", "-"), err // which is no order's identity
+	return order, err
 }
 
-// records are those of one stream, or of the whole log.
-func (s *Server) records(c *call, filter logFilter) iter.Seq2[domain.Record, error] {
-	if filter.Stream != "" {
-		return s.Log.Read(c.Context(), filter.Stream, 0)
+// inspected writes down that the asker is about to see a piece of the log; if that fails nothing is shown. Fields to which
+// nothing answers are written down without what was typed into them: it may have been anything, a person's name too. A HEAD
+// request shows nothing.
+func (s *Server) inspected(c *call, what domain.Inspection, asked map[string]string, answered int) error {
+	if c.Method == http.MethodHead {
+		return nil
 	}
-	return s.Log.History(c.Context(), filter.After)
-}
-
-func entryOf(record domain.Record, sealed bool, instead string) (logEntry, error) {
-	event := record.Event
-	if sealed {
-		event = sealPersonal(reflect.ValueOf(event), instead).Interface()
+	if answered == 0 {
+		for field := range asked {
+			asked[field] = ""
+		}
 	}
-	contents, err := json.MarshalIndent(event, "", "  ")
-	if err != nil {
-		return logEntry{}, fmt.Errorf("encode event %d: %w", record.Position, err)
-	}
-	return logEntry{Record: record, Contents: string(contents)}, nil
-}
-
-// sealPersonal is a copy of an event in which a word stands instead of every personal text, and nothing instead of every
-// other personal value.
-func sealPersonal(value reflect.Value, instead string) reflect.Value {
-	sealed := reflect.New(value.Type()).Elem()
-	switch value.Kind() {
-	case reflect.Struct:
-		sealed.Set(value)
-		for i := range value.NumField() {
-			switch field := value.Type().Field(i); {
-			case !field.IsExported():
-			case !isPersonal(field):
-				sealed.Field(i).Set(sealPersonal(value.Field(i), instead))
-			case field.Type.Kind() == reflect.String && value.Field(i).Len() > 0:
-				sealed.Field(i).SetString(instead)
-			default:
-				sealed.Field(i).SetZero()
-			}
-		}
-	case reflect.Slice:
-		if value.IsNil() {
-			return value
-		}
-		sealed.Set(reflect.MakeSlice(value.Type(), value.Len(), value.Len()))
-		for i := range value.Len() {
-			sealed.Index(i).Set(sealPersonal(value.Index(i), instead))
-		}
-	case reflect.Pointer:
-		if value.IsNil() {
-			return value
-		}
-		sealed.Set(reflect.New(value.Type().Elem()))
-		sealed.Elem().Set(sealPersonal(value.Elem(), instead))
-	default:
-		return value
-	}
-	return sealed
-}
-
-// isPersonal tells the fields that are sealed in the log from the one that names whose they are.
-func isPersonal(field reflect.StructField) bool {
-	kept := field.Tag.Get("personal")
-	return kept == "legal" || kept == "contact"
+	day := domain.Day(c.at.UTC().Format(time.DateOnly))
+	_, err := domain.Execute(c.Context(), s.Log, s.cause(c, "inspect"),
+		domain.RecordInspection{LogInspected: domain.LogInspected{What: what, Asked: asked, Answered: answered}, On: day})
+	return err
 }

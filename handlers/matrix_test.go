@@ -24,6 +24,7 @@ type accessMatrix struct {
 	callers []matrixCaller
 	objects map[string]map[string]string // by relation: what fills the gaps of a path
 	cells   int
+	shown   int // pages of the log
 }
 
 // matrixCaller is somebody at the door with a token for it.
@@ -43,10 +44,11 @@ var sites = []string{"", "same-origin", "same-site", "cross-site"}
 // Source: OWASP ASVS 5.0, V8 and 3.5.
 func TestAccessMatrix(t *testing.T) {
 	m := newMatrix(t)
-	before := m.events()
+	before, _ := m.business()
 	foreign := func(site string) bool { return site == "cross-site" || site == "same-site" }
 	m.sweep("reading changes nothing", func(route route, site string, _ callers) bool { return route.Method == get })
 	m.unchanged(before, "GETs")
+	m.looked()
 	m.sweep("other sites change nothing", func(route route, site string, _ callers) bool { return route.Method != get && foreign(site) })
 	m.unchanged(before, "other sites")
 	m.sweep("customers and strangers act", func(route route, site string, who callers) bool {
@@ -74,10 +76,11 @@ func newMatrix(t *testing.T) *accessMatrix {
 		do(m.world, domain.GrantLogin{Customer: id, Account: "user-" + owner, Link: 1})
 		m.people.owners["user-"+owner], m.people.logins["user-"+owner] = id, Login{Account: "user-" + owner, User: owner}
 		m.objects[owner] = map[string]string{"{licence}": string(licences[owner]), "{order}": order.ID, "{customer}": owner, "{account}": "user-" + owner,
-			"{item}": string(stateOf[domain.Cart](m.world, domain.CartStream(id)).Items[0].ID), "{stream}": "order-" + order.ID}
+			"{item}": string(stateOf[domain.Cart](m.world, domain.CartStream(id)).Items[0].ID), "{stream}": "order-" + order.ID,
+			"{event}": m.firstOf("order-" + order.ID).ID}
 	}
 	m.objects["missing"] = map[string]string{"{licence}": "no-such-licence", "{order}": "no-such-order", "{customer}": "no-such-customer",
-		"{account}": "no-such-account", "{item}": "no-such-item", "{stream}": "order-no-such-order"}
+		"{account}": "no-such-account", "{item}": "no-such-item", "{stream}": "order-no-such-order", "{event}": "no-such-event"}
 	for _, user := range []string{"kowal", "dystr", "jagna", "accounting-1", "auditor-1", "operator-1"} {
 		account, _ := accountOf(user)
 		m.callers = append(m.callers, matrixCaller{user, callersOf(account), m.session(account)})
@@ -95,6 +98,7 @@ func newMatrix(t *testing.T) *accessMatrix {
 	}
 	m.callers = append(m.callers, matrixCaller{"nobody", anonymous, ""}, matrixCaller{"locked", anonymous, locked}, matrixCaller{"expired", anonymous, expired})
 	m.settleAll()
+	m.sign()
 	return m
 }
 
@@ -107,10 +111,25 @@ func (m *accessMatrix) session(account Account) string {
 	return token
 }
 
+// unchanged wants no event but looks at the log.
 func (m *accessMatrix) unchanged(before int, who string) {
 	m.t.Helper()
-	if after := m.events(); after != before {
+	if after, _ := m.business(); after != before {
 		m.t.Errorf("%s caused %d events", who, after-before)
+	}
+}
+
+// looked wants a look written down for each page of the log that was shown, by whom it was shown to, and nothing for anything else.
+func (m *accessMatrix) looked() {
+	m.t.Helper()
+	_, looks := m.business()
+	for _, look := range looks {
+		if look.Metadata.Actor != "user-auditor-1" || look.Metadata.OnBehalfOf != "" || !strings.HasPrefix(look.Stream, domain.InspectionsStream("")) {
+			m.t.Errorf("a look at the log is written down as %+v", look)
+		}
+	}
+	if len(looks) != m.shown || m.shown == 0 {
+		m.t.Errorf("%d pages of the log were shown and %d looks written down", m.shown, len(looks))
 	}
 }
 
@@ -177,6 +196,9 @@ func (m *accessMatrix) ask(route route, caller matrixCaller, relation, site stri
 	}
 	answer := httptest.NewRecorder()
 	m.server.ServeHTTP(answer, request)
+	if strings.HasPrefix(route.Path+"/", "/log/") && answer.Code == http.StatusOK {
+		m.shown++
+	}
 	return answer
 }
 

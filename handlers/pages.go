@@ -56,6 +56,7 @@ func wordsOnPages(w *words) template.FuncMap {
 		"day":     w.day,
 		"moment":  w.moment,
 		"month":   w.month,
+		"instant": w.instant,
 		"age":     w.age,
 		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },
 		"number":  func(index int) int { return index + 1 },
@@ -70,7 +71,8 @@ func wordsOnPages(w *words) template.FuncMap {
 			text, err := w.text("title." + page)
 			return tab{Path: path, Text: text, Here: f.Page == page}, err
 		},
-		"asset": func(name string) string { return "/static/" + name + "?" + assets[name].etag[1:9] },
+		"eventName": w.eventName,
+		"asset":     func(name string) string { return "/static/" + name + "?" + assets[name].etag[1:9] },
 	}
 }
 
@@ -138,6 +140,12 @@ func (w *words) day(day domain.Day) string {
 func (w *words) moment(at time.Time) string {
 	at = at.In(poland)
 	return w.day(domain.Day(at.Format(time.DateOnly))) + " " + at.Format("15:04")
+}
+
+// instant is a moment on a Polish clock, to the millisecond.
+func (w *words) instant(at time.Time) string {
+	at = at.In(poland)
+	return w.day(domain.Day(at.Format(time.DateOnly))) + " " + at.Format("15:04:05.000")
 }
 
 // age as people say it: whole minutes, hours or days.

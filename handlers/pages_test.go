@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -75,7 +76,11 @@ func TestPagesAreWellFormed(t *testing.T) {
 	}
 	look(w.browser("accounting-1"), "/sales/"+order.ID)
 	look(w.browser("accounting-1"), "/months")
-	look(w.browser("auditor-1"), "/log")
+	w.sign()
+	auditor := w.browser("auditor-1")
+	for _, path := range []string{"/log", fmt.Sprintf("/log/events/%d", w.firstOf("customer-jagna").Position), "/log/events/" + w.firstOf("transfer-t1").ID} {
+		look(auditor, path)
+	}
 	if seen < 40 {
 		t.Errorf("the hostile name was shown %d times: the pages are too empty for this test", seen)
 	}

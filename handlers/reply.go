@@ -64,6 +64,7 @@ const (
 	userNameTaken      = "user-name-taken"
 	tooManyWatchers    = "too-many-watchers"
 	emailUnusual       = "email-unusual"
+	notSigned          = "not-signed"
 	contended          = "contended" // others kept changing the same thing
 	broken             = "broken"    // something does not work; never a refusal of the domain
 )

@@ -119,6 +119,7 @@ var (
 	viewsOfLicences    = []string{"entitlements", "customers", "orders"}
 	viewsOfSums        = []string{"orders"}
 	viewsOfCatalogue   = []string{"programs"}
+	viewsOfLog         = []string{"events", "orders"}
 )
 
 const (
@@ -162,7 +163,9 @@ func routes() []route {
 		// the vendor's people
 		{get, "/transfers", page, accounting, viewsOfTransfers, (*Server).showTransfers},
 		{get, "/months", page, accounting, viewsOfSums, (*Server).showMonths},
-		{get, "/log", page, auditors, viewsOfSums, (*Server).showLog},
+		{get, "/log", page, auditors, viewsOfLog, (*Server).showLog},
+		{get, "/log/events/{event}", page, auditors, viewsOfLog, (*Server).showEvent},
+		{get, "/log/events/{event}/proof", page, auditors, viewsOfLog, (*Server).sendProof},
 		{get, "/sales", page, accounting | operators, viewsOfOrders, (*Server).showSales},
 		{get, "/sales/{order}", page, accounting | operators, viewsOfOrders, (*Server).showSale},
 		{get, "/tasks", page, auditors | operators, viewsOfTasks, (*Server).showTasks},

@@ -23,6 +23,7 @@ type Options struct {
 	Logins        Logins
 	SecondFactors SecondFactors
 	Sessions      Sessions
+	Evidence      Evidence
 	Mailbox       Mailbox                     // nil: there is no page with letters
 	Ready         func(context.Context) error // nil error: log and database answer
 	Vendor        Vendor

@@ -12,13 +12,14 @@ import (
 
 // tasksView is the board of what the process manager owes, with what stands in its way and how far the views are.
 type tasksView struct {
-	Tasks    []taskRow
-	Due      int // of them, whose time has come
-	Late     int // of those, by more than lateAfter
-	Failing  int
-	Poisoned []domain.MessagePoisoned
-	Views    []viewLag
-	MayAct   bool // the reader may retry and skip
+	Tasks     []taskRow
+	Due       int // of them, whose time has come
+	Late      int // of those, by more than lateAfter
+	Failing   int
+	Poisoned  []domain.MessagePoisoned
+	Views     []viewLag
+	Witnessed Witnessed
+	MayAct    bool // the reader may retry and skip
 }
 
 // lateAfter is how long a due task may wait before the board calls it late.
@@ -56,7 +57,7 @@ func (s *Server) showTasks(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, fmt.Errorf("read tasks: %w", err)
 	}
-	view := tasksView{MayAct: c.account.Role == OperatorRole}
+	view := tasksView{MayAct: c.account.Role == OperatorRole, Witnessed: s.Evidence.Witnessed()}
 	for _, row := range rows {
 		task := taskRow{TaskRow: row, Age: c.at.Sub(row.Since)}
 		if !row.DueAt.After(c.at) {

@@ -8,6 +8,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -147,9 +148,38 @@ func wordsUsed(t *testing.T) map[string]bool {
 	family("rule.", constantsIn(t, "../domain/payments.go", "", "MatchedBy")...)
 	family("part.", constantsIn(t, "lists.go", "", "part")...)
 	family("sort.", constantsIn(t, "lists.go", "", "column")...)
+	for _, kind := range domain.Kinds {
+		used["event."+kind.Name] = true
+	}
+	family("field.", fieldsWithNames(t)...)
 	family("way.", "ordered", "letter", "money", "files", "cancelled", "done", "now", "later")
 	family("step.", constantsIn(t, "../projections/orders.go", "", "Step")...)
 	return used
+}
+
+// fieldsWithNames are the fields of events, by their names in the log, that have a name in Polish; the others go by that in the log.
+func fieldsWithNames(t *testing.T) []string {
+	t.Helper()
+	var names []string
+	var walk func(reflect.Type)
+	walk = func(of reflect.Type) {
+		switch of.Kind() {
+		case reflect.Slice, reflect.Pointer:
+			walk(of.Elem())
+		case reflect.Struct:
+			for i := range of.NumField() {
+				name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+				if _, named := spoken[domain.Polish].ready["field."+name]; named {
+					names = append(names, name)
+				}
+				walk(of.Field(i).Type)
+			}
+		}
+	}
+	for _, kind := range domain.Kinds {
+		walk(kind.Type)
+	}
+	return names
 }
 
 // textsInGo finds the literals that look like the id of a message.

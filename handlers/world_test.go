@@ -25,6 +25,7 @@ import (
 	"netrom.pl/portal/infra/eventstore"
 	"netrom.pl/portal/infra/node"
 	"netrom.pl/portal/infra/postgres"
+	"netrom.pl/portal/infra/witness"
 	"netrom.pl/portal/projections"
 )
 
@@ -46,15 +47,16 @@ const hostile = `Jagna" onload="x <script>alert('x')</script> {{.}} &amp; ' --`
 
 // world is a portal on real stores: the embedded node in memory, and a database of its own.
 type world struct {
-	t      *testing.T
-	log    *domain.Warm
-	views  *sqlx.DB
-	server *Server
-	site   *httptest.Server
-	people *people
-	logged *lines
-	last   atomic.Uint64 // position of the last event that was arranged
-	ids    atomic.Uint64
+	t       *testing.T
+	log     *domain.Warm
+	views   *sqlx.DB
+	server  *Server
+	site    *httptest.Server
+	people  *people
+	logged  *lines
+	witness *witness.Witness // signs when it is told to
+	last    atomic.Uint64    // position of the last event that was arranged
+	ids     atomic.Uint64
 }
 
 func newWorld(t *testing.T, change ...func(*Options)) *world {
@@ -72,6 +74,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	}
 	t.Cleanup(func() { store.Close() })
 	w.log = domain.KeepWarm(store, 100)
+	evidence := w.openWitness(store)
 	tables := w.openViews(ctx)
 	var running sync.WaitGroup
 	for _, view := range projections.All() {
@@ -84,7 +87,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	t.Cleanup(func() { stop(); running.Wait() })
 	w.people = &people{sessions: map[string]Account{}, logins: map[string]Login{}, owners: map[string]domain.CustomerID{}, enrolled: map[string]bool{}}
 	o := Options{
-		Log: w.log, Tables: tables, Accounts: w.people, Sessions: w.people, Logins: w.people, SecondFactors: w.people, PoisonQueue: "poison-test",
+		Log: w.log, Tables: tables, Accounts: w.people, Sessions: w.people, Logins: w.people, SecondFactors: w.people, PoisonQueue: "poison-test", Evidence: evidence,
 		Settle: func(ctx context.Context, at domain.Position, views ...string) error {
 			return projections.Settle(ctx, w.views, at, views...)
 		},

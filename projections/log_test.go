@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"reflect"
 	"slices"
 	"sync"
 
@@ -47,7 +48,7 @@ func (l *memoryLog) Append(_ context.Context, stream string, expected domain.Rev
 	}
 	var last domain.Record
 	for i, event := range events {
-		last = domain.Record{Proposed: event, Type: fmt.Sprintf("%T", event.Event), Stream: stream, Revision: head + 1 + domain.Revision(i),
+		last = domain.Record{Proposed: event, Type: reflect.TypeOf(event.Event).Name(), Stream: stream, Revision: head + 1 + domain.Revision(i),
 			Position: domain.Position(positionStep * (len(l.records) + 1))}
 		l.records = append(l.records, last)
 	}

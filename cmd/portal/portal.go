@@ -34,6 +34,7 @@ type portal struct {
 	publicKeys  activation.Keys
 	fulfilment  *handlers.Fulfilment
 	checkpoints string // where they are copied to
+	evidence    *evidence
 	poison      message.Publisher
 	server      *http.Server
 	listener    net.Listener
@@ -88,7 +89,7 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 	if p.vendor.URL = s.url; p.vendor.URL == "" {
 		p.vendor.URL = listenURL(s.listen, p.listener.Addr())
 	}
-	p.checkpoints = s.checkpoints
+	p.checkpoints, p.evidence = s.checkpoints, newEvidence(p.base)
 	p.log = domain.KeepWarm(p.base.Log, warmStreamsMax)
 	if p.views, err = p.base.OpenSchema(ctx, foundation.ViewsSchema); err != nil {
 		return err
@@ -122,7 +123,7 @@ func (p *portal) hireProcessManager(s settings) error {
 	door := handlers.New(handlers.Options{
 		Log: p.log, Tables: p.tables, Settle: p.settle, Await: p.await, Accounts: people{p.base.Vault}, Sessions: people{p.base.Vault},
 		Logins: people{p.base.Vault}, SecondFactors: people{p.base.Vault}, PoisonQueue: poisonStream, AuditorsSeePersonalData: s.open,
-		Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: p.demoLogins(s.demo),
+		Evidence: p.evidence, Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: p.demoLogins(s.demo),
 		HTTPS: isHTTPS(p.vendor.URL), Now: p.now, NewID: uuid.NewString, Logger: p.logger,
 	})
 	p.server = &http.Server{

@@ -42,7 +42,7 @@ func Prove(f *Folder, c Checkpoint, index int64, event Event) ([]byte, error) {
 		return nil, fmt.Errorf("prove event %d: %w", index, err)
 	}
 	if tlog.CheckRecord(path, c.Size, c.Root, index, leafHash(entry)) != nil {
-		return nil, fmt.Errorf("prove event %d: the event at position %d is not the one that was signed; run audit verify to see what has changed", index, event.Position)
+		return nil, fmt.Errorf("prove event %d: the event at position %d is %w; run audit verify to see what has changed", index, event.Position, ErrAltered)
 	}
 	extra := append([]byte{byte(len(entry) >> 8), byte(len(entry))}, entry...)
 	extra = append(append(extra, event.Data...), event.Metadata...)
@@ -110,6 +110,9 @@ func (p *Proof) readExtra(text string) (leaf tlog.Hash, err error) {
 	}
 	return leafHash(entry), nil
 }
+
+// ErrAltered says that a tree has another event in an event's place.
+var ErrAltered = errors.New("not the one that was signed")
 
 // ErrNotCovered says that no event before the checkpoint is the one that was looked for.
 var ErrNotCovered = errors.New("the checkpoint covers no such event")

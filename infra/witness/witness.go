@@ -48,6 +48,8 @@ type Options struct {
 	EventsMax int              // 0: EventsMax
 	Now       func() time.Time // for the names of daily checkpoints
 	Logger    *slog.Logger
+	// Told learns how each try to catch up ended: the newest signed checkpoint, and the error if there was one. nil: nobody asks.
+	Told func(signed Checkpoint, err error)
 }
 
 // Witness signs the checkpoints of one log. It is for one goroutine.
@@ -87,6 +89,9 @@ func (w *Witness) Run(ctx context.Context) error {
 	defer ticker.Stop()
 	for failed := 0; ; {
 		err := w.CatchUp(ctx)
+		if w.options.Told != nil && ctx.Err() == nil {
+			w.options.Told(w.signed, err)
+		}
 		switch {
 		case errors.Is(err, ErrContradiction):
 			return err

@@ -1,0 +1,49 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"netrom.pl/portal/domain"
+)
+
+// Evidence is what the log's server and its witness have of the log, byte for byte.
+type Evidence interface {
+	// Stored reads the event at a position as it is stored; ok is false when there is none.
+	Stored(ctx context.Context, at domain.Position) (event StoredEvent, ok bool, err error)
+	// Prove answers ErrNotSigned as long as no checkpoint covers the event, ErrAltered when another one was signed in its place.
+	Prove(ctx context.Context, at domain.Position) (Proof, error)
+	Witnessed() Witnessed
+}
+
+// Why there is no proof of an event.
+var (
+	ErrNotSigned = errors.New("no checkpoint covers the event yet")
+	ErrAltered   = errors.New("the event is not the one that was signed")
+)
+
+// StoredEvent is an event as its server keeps it: nothing is decoded, and personal fields stay sealed.
+type StoredEvent struct {
+	CreatedAt time.Time // the server's clock, UTC
+	Data      []byte
+	Metadata  []byte
+	Leaf      string // hash in the tree, base64
+}
+
+// Proof is a file that shows that an event is in the log.
+type Proof struct {
+	Index      int64 // of the event's leaf, from 0
+	Size       int64 // events before the checkpoint
+	Root       string
+	Checkpoint string // the signed note
+	File       []byte // C2SP tlog-proof
+}
+
+// Witnessed is how the signing of checkpoints goes. The zero value: nothing was tried yet.
+type Witnessed struct {
+	Size    int64     // events before the newest checkpoint; 0: none was signed
+	At      time.Time // of the last try that succeeded
+	Trouble string    // of the last try; empty: none. For the vendor's people
+	Ended   bool      // it will not be tried again until the portal is started anew
+}
