@@ -110,7 +110,7 @@ func TestExpireOrder(t *testing.T) {
 func TestReviveOrder(t *testing.T) {
 	expired := []Event{timed(t), OrderExpired{"o-1", "2026-05-08"}}
 	t.Run("by the whole amount", func(t *testing.T) {
-		s := given[Order](t, expired...).when(RecordPayment(paid("t-1", 859_76))).then(paid("t-1", 859_76), OrderRevived{"o-1"})
+		s := given[Order](t, expired...).when(recordOf(paid("t-1", 859_76))).then(paid("t-1", 859_76), OrderRevived{"o-1"})
 		if order := s.fold(s.past); order.Status() != PaidStatus || !order.Paid() || order.Expired() {
 			t.Errorf("it is %s", order.Status())
 		}
@@ -118,17 +118,17 @@ func TestReviveOrder(t *testing.T) {
 			when(LapseOrder{"o-1", "2036-01-01"}).then()
 	})
 	t.Run("by the last of several parts", func(t *testing.T) {
-		given[Order](t, expired...).when(RecordPayment(paid("t-1", 859_75))).then(paid("t-1", 859_75)).
+		given[Order](t, expired...).when(recordOf(paid("t-1", 859_75))).then(paid("t-1", 859_75)).
 			when(IssueActivationFile{issued(t, 1)}).refused(OrderNotPaid).
-			when(RecordPayment(paid("t-2", 1))).then(paid("t-2", 1), OrderRevived{"o-1"})
+			when(recordOf(paid("t-2", 1))).then(paid("t-2", 1), OrderRevived{"o-1"})
 	})
 	t.Run("not before the expiry, and once", func(t *testing.T) {
-		given[Order](t, timed(t)).when(RecordPayment(paid("t-1", 859_76))).then(paid("t-1", 859_76))
-		given[Order](t, append(expired, paid("t-1", 859_76), OrderRevived{"o-1"})...).when(RecordPayment(paid("t-2", 5))).then(paid("t-2", 5))
+		given[Order](t, timed(t)).when(recordOf(paid("t-1", 859_76))).then(paid("t-1", 859_76))
+		given[Order](t, append(expired, paid("t-1", 859_76), OrderRevived{"o-1"})...).when(recordOf(paid("t-2", 5))).then(paid("t-2", 5))
 	})
 	t.Run("not a cancelled or lapsed one", func(t *testing.T) {
 		for _, end := range []Event{OrderCancelled{"o-1"}, OrderLapsed{"o-1"}} {
-			s := given[Order](t, append(slices.Clone(expired), end)...).when(RecordPayment(paid("t-1", 859_76))).then(paid("t-1", 859_76))
+			s := given[Order](t, append(slices.Clone(expired), end)...).when(recordOf(paid("t-1", 859_76))).then(paid("t-1", 859_76))
 			if order := s.fold(s.past); order.Paid() {
 				t.Errorf("%T is paid", end)
 			}
@@ -161,8 +161,8 @@ func TestCancelExpiredOrder(t *testing.T) {
 func TestBalanceLetter(t *testing.T) {
 	told := func(payments int) RecordBalanceLetter { return RecordBalanceLetter{Order: "o-1", Payments: payments} }
 	given[Order](t, timed(t)).when(told(1)).then().
-		when(RecordPayment(paid("t-1", 1))).happened().when(told(1)).then(BalanceLetterSent{"o-1", 1}).
-		when(RecordPayment(paid("t-2", 1))).happened().when(RecordPayment(paid("t-3", 1))).happened().
+		when(recordOf(paid("t-1", 1))).happened().when(told(1)).then(BalanceLetterSent{"o-1", 1}).
+		when(recordOf(paid("t-2", 1))).happened().when(recordOf(paid("t-3", 1))).happened().
 		when(told(2)).then(BalanceLetterSent{"o-1", 2}). // it was on its way when the third part came
 		when(told(3)).then(BalanceLetterSent{"o-1", 3})
 	given[Order](t).when(told(1)).then()

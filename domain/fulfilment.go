@@ -17,6 +17,11 @@ type LicencesMarkedPaid struct {
 	Order OrderID `json:"order"`
 }
 
+// LicencesMarkedUnpaid says that every licence of the order knows that its payment was taken back.
+type LicencesMarkedUnpaid struct {
+	Order OrderID `json:"order"`
+}
+
 // ActivationFileIssued is the signed file of one line, byte for byte as it goes out; it exists only after the payment.
 type ActivationFileIssued struct {
 	Order   OrderID    `json:"order"`
@@ -99,6 +104,7 @@ const (
 	ReleaseTask     TaskKind = "release"      // give up the hold of a cancelled or lapsed order on its licences
 	ConfirmTask     TaskKind = "confirmation" // letter: order received, pay here (R12)
 	MarkPaidTask    TaskKind = "mark-paid"    // tell the licences
+	MarkUnpaidTask  TaskKind = "mark-unpaid"  // tell the licences that the payment was taken back
 	PaymentNoteTask TaskKind = "payment-note" // letter: the money has arrived
 	ActivateTask    TaskKind = "activation"   // issue and send the activation file of a line (R14)
 	BookTask        TaskKind = "book"         // book a matched transfer on its order
@@ -138,6 +144,7 @@ func (o Order) Owed() []Task {
 	}
 	owe(o.over() && !o.Released, Task{Kind: ReleaseTask})
 	owe(!o.Confirmed && !o.over() && !o.Expired(), Task{Kind: ConfirmTask})
+	owe(o.Uncover, Task{Kind: MarkUnpaidTask})
 	if !o.Paid() {
 		o.owedInTime(owe)
 		return tasks
@@ -175,6 +182,9 @@ func (o *Order) evolveFulfilment(event Event) {
 	case LicencesMarkedPaid:
 		o.LicencesPaid = true
 		delete(o.Failures, string(MarkPaidTask))
+	case LicencesMarkedUnpaid:
+		o.LicencesPaid, o.Uncover = false, false
+		delete(o.Failures, string(MarkUnpaidTask))
 	case ActivationFileIssued:
 		file := o.Files[e.Line]
 		file.Issued = &e
@@ -201,6 +211,16 @@ func (o *Order) evolveFulfilment(event Event) {
 	case TaskSkipped:
 		o.Skipped = append(slices.Clip(o.Skipped), e.Task)
 	}
+}
+
+// delivered tells whether any activation file was made.
+func (o Order) delivered() bool {
+	for _, file := range o.Files {
+		if file.Issued != nil || file.Sent > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func (o Order) isSkipped(task string) bool { return slices.Contains(o.Skipped, task) }
@@ -240,6 +260,22 @@ func (c RecordLicencesPaid) Decide(o Order) ([]Event, error) {
 		return nil, nil
 	}
 	return []Event{LicencesMarkedPaid(c)}, nil
+}
+
+// RecordLicencesUnpaid says that the licences know that the payment was taken back. Twice is harmless.
+type RecordLicencesUnpaid struct {
+	Order OrderID
+}
+
+// Stream of the order.
+func (c RecordLicencesUnpaid) Stream() string { return OrderStream(c.Order) }
+
+// Decide records it once, also when new money has come meanwhile: then the licences are told of that next.
+func (c RecordLicencesUnpaid) Decide(o Order) ([]Event, error) {
+	if !o.owes(string(MarkUnpaidTask)) {
+		return nil, nil
+	}
+	return []Event{LicencesMarkedUnpaid(c)}, nil
 }
 
 // RecordRelease says that an order that is cancelled or has lapsed holds no licence any more. Twice is harmless.
@@ -432,7 +468,7 @@ func (o Order) Status() OrderStatus {
 		return LapsedStatus
 	case o.Expired():
 		return ExpiredStatus
-	case !o.Paid() && len(o.Payments) > 0:
+	case !o.Paid() && o.PaidAmount() > 0:
 		return PartlyPaid
 	case !o.Paid():
 		return AwaitingPayment

@@ -86,7 +86,7 @@ func TestLetters(t *testing.T) {
 	given[Order](t, submitted(t)).
 		when(RecordLetter(noted)).then(). // not owed before the money is there
 		when(RecordLetter(confirmed)).then(confirmed).
-		when(RecordPayment(paid("t-1", 859_76))).happened().
+		when(recordOf(paid("t-1", 859_76))).happened().
 		when(RecordLetter(noted)).then(noted).
 		when(RecordLetter{Order: "o-1", Kind: "spam"}).then()
 	given[Order](t).when(RecordLetter(confirmed)).then()
@@ -96,7 +96,7 @@ func TestLetters(t *testing.T) {
 func TestLicencesAreMarkedPaidAfterTheMoney(t *testing.T) {
 	marked := LicencesMarkedPaid{"o-1"}
 	given[Order](t, submitted(t), paid("t-1", 859_75)).when(RecordLicencesPaid(marked)).then().
-		when(RecordPayment(paid("t-2", 1))).happened().
+		when(recordOf(paid("t-2", 1))).happened().
 		when(RecordLicencesPaid(marked)).then(marked)
 	given[Order](t).when(RecordLicencesPaid(marked)).then()
 }

@@ -57,6 +57,13 @@ type LicencePaid struct {
 	Order   OrderID   `json:"order"`
 }
 
+// LicencePaymentWithdrawn says that the order that had paid for the licence is not paid any more. If nothing has come after it, the
+// licence is again what it was before that payment, and the order waits; otherwise it stays as it is, unpaid.
+type LicencePaymentWithdrawn struct {
+	Licence LicenceID `json:"licence"`
+	Order   OrderID   `json:"order"`
+}
+
 // LicenceOrderWithdrawn undoes what the order had reserved; a copy that was only ordered is gone.
 type LicenceOrderWithdrawn struct {
 	Licence LicenceID `json:"licence"`
@@ -77,6 +84,19 @@ type Licence struct {
 	Pending   *Pending   `json:"pending,omitempty"`
 	Withdrawn bool       `json:"withdrawn"`
 	GivenUpBy []OrderID  `json:"given_up_by,omitempty"` // orders that were declined or cancelled
+	Before    *Before    `json:"before,omitempty"`      // the last payment through the portal; nil: none yet
+	PaidBy    []OrderID  `json:"paid_by,omitempty"`     // orders of the portal that have paid for it
+	Owing     []OrderID  `json:"owing,omitempty"`       // those that lost their money after a newer one had built on them
+}
+
+// Before is what the licence was until an order was paid.
+type Before struct {
+	Paid      Pending `json:"paid"` // what the order made of the licence
+	Edition   Edition `json:"edition"`
+	Version   Version `json:"version"`
+	Stations  int     `json:"stations"`
+	WasPaid   bool    `json:"was_paid"`
+	Activated bool    `json:"activated"`
 }
 
 // Pending is what an unpaid order will make of the licence.
@@ -102,14 +122,45 @@ func (l *Licence) Evolve(event Event) {
 	case UpdateOrdered:
 		l.Pending = &Pending{Order: e.Order, Edition: e.Edition, Version: e.Version, Stations: e.Stations}
 	case LicencePaid:
-		if l.Pending != nil {
-			l.Activated = false
-			l.Edition, l.Version, l.Stations = l.Pending.Edition, l.Pending.Version, l.Pending.Stations
-		}
-		l.Paid, l.Pending = true, nil
+		l.evolvePaid(e.Order)
+	case LicencePaymentWithdrawn:
+		l.evolveUnpaid(e.Order)
 	case LicenceOrderWithdrawn:
-		l.Pending, l.Withdrawn, l.GivenUpBy = nil, !l.Paid, append(slices.Clip(l.GivenUpBy), e.Order)
+		l.Pending, l.Withdrawn, l.GivenUpBy = nil, !l.Paid && l.Owing == nil, append(slices.Clip(l.GivenUpBy), e.Order)
 	}
+}
+
+// evolvePaid makes what the order had reserved the licence's current version, or settles an older debt.
+func (l *Licence) evolvePaid(order OrderID) {
+	l.PaidBy = append(slices.Clip(l.PaidBy), order)
+	if p := l.Pending; p != nil && p.Order == order {
+		l.Before = &Before{Paid: *p, Edition: l.Edition, Version: l.Version, Stations: l.Stations, WasPaid: l.Paid || len(l.Owing) > 0, Activated: l.Activated}
+		l.Activated, l.Edition, l.Version, l.Stations, l.Pending = false, p.Edition, p.Version, p.Stations, nil
+	}
+	l.Owing = leaveOut(l.Owing, order)
+	l.Paid = len(l.Owing) == 0
+}
+
+// evolveUnpaid goes back to before the payment if that was the last thing that happened, and notes a debt otherwise.
+func (l *Licence) evolveUnpaid(order OrderID) {
+	l.PaidBy = leaveOut(l.PaidBy, order)
+	before := l.Before
+	if before == nil || before.Paid.Order != order || l.Pending != nil {
+		l.Paid, l.Owing = false, append(slices.Clip(l.Owing), order)
+		return
+	}
+	pending := before.Paid
+	l.Edition, l.Version, l.Stations, l.Activated = before.Edition, before.Version, before.Stations, before.Activated
+	l.Paid, l.Pending, l.Before = before.WasPaid && len(l.Owing) == 0, &pending, nil
+}
+
+// leaveOut takes an order off a list; nil when none is left.
+func leaveOut(list []OrderID, order OrderID) []OrderID {
+	list = slices.DeleteFunc(slices.Clone(list), func(o OrderID) bool { return o == order })
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // Serial is the copy number that people read out to each other; it belongs to the licence for ever.
@@ -164,6 +215,8 @@ func obstacleTo(program Program, licence Licence, price Price) (*Refusal, bool) 
 		if !licence.Paid {
 			no = refuse(LicenceNotPaid)
 		}
+	case !licence.Paid:
+		no = refuse(LicenceNotPaid)
 	case price.ToMultiStation() && licence.Version != highest:
 		no = refuse(MultiStationNeedsLatest, "version", string(highest))
 	default:
@@ -275,12 +328,30 @@ type MarkLicencePaid struct {
 // Stream of the licence.
 func (c MarkLicencePaid) Stream() string { return LicenceStream(c.Licence) }
 
-// Decide acts only while the order holds the licence.
+// Decide acts only while the order holds the licence, or owes for it.
 func (c MarkLicencePaid) Decide(known Licence) ([]Event, error) {
-	if known.Pending == nil || known.Pending.Order != c.Order {
+	held := known.Pending != nil && known.Pending.Order == c.Order
+	if !held && !slices.Contains(known.Owing, c.Order) {
 		return nil, nil
 	}
 	return []Event{LicencePaid{Licence: c.Licence, Order: c.Order}}, nil
+}
+
+// WithdrawLicencePayment carries it to the licence that the payment of an order was taken back. Twice is harmless.
+type WithdrawLicencePayment struct {
+	Order   OrderID
+	Licence LicenceID
+}
+
+// Stream of the licence.
+func (c WithdrawLicencePayment) Stream() string { return LicenceStream(c.Licence) }
+
+// Decide acts only if the order has paid for the licence.
+func (c WithdrawLicencePayment) Decide(known Licence) ([]Event, error) {
+	if !slices.Contains(known.PaidBy, c.Order) {
+		return nil, nil
+	}
+	return []Event{LicencePaymentWithdrawn{Licence: c.Licence, Order: c.Order}}, nil
 }
 
 // WithdrawLicenceOrder gives up the order's hold on the licence. Twice is harmless.

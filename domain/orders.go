@@ -99,6 +99,25 @@ type PaymentReceived struct {
 	Transfer TransferID `json:"transfer"`
 	Amount   Money      `json:"amount"`
 	ValueOn  Day        `json:"value_on"`
+	Booking  int        `json:"booking,omitempty"` // of the transfer, see [TransferMatched]
+}
+
+// PaymentTakenBack takes money of a transfer off the order again: the bank has reversed it, or it goes elsewhere. An order
+// that is not covered any more counts as unpaid.
+type PaymentTakenBack struct {
+	Order    OrderID       `json:"order"`
+	Transfer TransferID    `json:"transfer"`
+	Amount   Money         `json:"amount"`   // above 0
+	ValueOn  Day           `json:"value_on"` // the day on which it is taken back, not that of the payment
+	Booking  int           `json:"booking"`  // of the transfer, see [TransferReleased]
+	Why      ReleaseReason `json:"why"`
+}
+
+// UnderpaymentWaived lets a small rest go, so that the order counts as paid. It is not taken back when the payment is.
+type UnderpaymentWaived struct {
+	Order  OrderID `json:"order"`
+	Amount Money   `json:"amount"`
+	Limit  Money   `json:"limit"` // the vendor's tolerance at that moment
 }
 
 // Order is a submitted cart on its way from the confirmation letter to the activation files.
@@ -109,6 +128,9 @@ type Order struct {
 	Cancelled    bool               `json:"cancelled"`
 	Released     bool               `json:"released"`
 	Payments     []PaymentReceived  `json:"payments"`
+	TakenBack    []PaymentTakenBack `json:"taken_back,omitempty"`
+	Waived       Money              `json:"waived,omitempty"`  // of a small rest, see [UnderpaymentWaived]
+	Uncover      bool               `json:"uncover,omitempty"` // the licences still count as paid by money that was taken back
 	Confirmed    bool               `json:"confirmed"`         // the confirmation letter has left
 	PaymentNoted bool               `json:"payment_noted"`     // the word to the buyer that the money has come has left
 	LicencesPaid bool               `json:"licences_paid"`     // the licences know of the payment
@@ -149,6 +171,15 @@ func (o *Order) Evolve(event Event) {
 		o.Payments = append(slices.Clip(o.Payments), e)
 		o.Covered = o.Covered || o.Open() <= 0
 		o.forgetFailures()
+	case PaymentTakenBack:
+		wasPaid := o.Paid()
+		o.TakenBack = append(slices.Clip(o.TakenBack), e)
+		o.Uncover = o.Uncover || wasPaid && !o.Paid()
+		o.forgetFailures()
+	case UnderpaymentWaived:
+		o.Waived += e.Amount
+		o.Covered = o.Covered || o.Open() <= 0
+		o.forgetFailures()
 	case InvoiceRecorded:
 		o.evolveInvoice(e)
 	case OrderExpired, OrderRevived, OrderLapsed, BalanceLetterSent:
@@ -158,17 +189,42 @@ func (o *Order) Evolve(event Event) {
 	}
 }
 
-// PaidAmount is what has arrived so far.
+// PaidAmount is what has arrived so far and was not taken back.
 func (o Order) PaidAmount() Money {
 	var sum Money
 	for _, payment := range o.Payments {
 		sum += payment.Amount
 	}
+	for _, back := range o.TakenBack {
+		sum -= back.Amount
+	}
 	return sum
 }
 
+// PaidBy is what the order has of one transfer.
+func (o Order) PaidBy(transfer TransferID) Money {
+	var sum Money
+	for _, payment := range o.Payments {
+		if payment.Transfer == transfer {
+			sum += payment.Amount
+		}
+	}
+	for _, back := range o.TakenBack {
+		if back.Transfer == transfer {
+			sum -= back.Amount
+		}
+	}
+	return sum
+}
+
+// HasBooking tells whether the order knows of a booking of a transfer, in or out.
+func (o Order) HasBooking(transfer TransferID, booking int) bool {
+	return slices.ContainsFunc(o.Payments, func(p PaymentReceived) bool { return p.Transfer == transfer && p.Booking == booking }) ||
+		slices.ContainsFunc(o.TakenBack, func(p PaymentTakenBack) bool { return p.Transfer == transfer && p.Booking == booking })
+}
+
 // Open is what is still to be paid; negative when too much has arrived.
-func (o Order) Open() Money { return o.Total.Gross - o.PaidAmount() }
+func (o Order) Open() Money { return o.Total.Gross - o.PaidAmount() - o.Waived }
 
 // Exists tells a submitted order from an unknown one.
 func (o Order) Exists() bool { return o.Order != "" }
@@ -259,8 +315,8 @@ type CancelOrder struct {
 // Stream of the order.
 func (c CancelOrder) Stream() string { return OrderStream(c.Order) }
 
-// Decide refuses once money has arrived, and an order that has lapsed. One that has expired can be cancelled, so that its
-// licences can be ordered anew.
+// Decide refuses as long as there is money on the order, once an activation file was made, and an order that has lapsed. One that
+// has expired can be cancelled, so that its licences can be ordered anew.
 func (c CancelOrder) Decide(known Order) ([]Event, error) {
 	switch {
 	case !known.Exists():
@@ -269,38 +325,8 @@ func (c CancelOrder) Decide(known Order) ([]Event, error) {
 		return nil, nil
 	case known.Lapsed:
 		return nil, refuse(OrderNotOpen)
-	case len(known.Payments) > 0:
+	case known.PaidAmount() > 0 || known.delivered():
 		return nil, refuse(OrderHasPayments)
 	}
 	return []Event{OrderCancelled(c)}, nil
-}
-
-// RecordPayment books a transfer on the order, once.
-type RecordPayment struct {
-	Order    OrderID
-	Transfer TransferID
-	Amount   Money
-	ValueOn  Day
-}
-
-// Stream of the order.
-func (c RecordPayment) Stream() string { return OrderStream(c.Order) }
-
-// Decide books what has arrived, even on an order that was cancelled or has lapsed while the transfer was on its way: money is a
-// fact. Such an order delivers nothing. Money that covers an expired order revives it.
-func (c RecordPayment) Decide(known Order) ([]Event, error) {
-	if slices.ContainsFunc(known.Payments, func(p PaymentReceived) bool { return p.Transfer == c.Transfer }) {
-		return nil, nil
-	}
-	switch {
-	case !known.Exists():
-		return nil, refuse(NotFound)
-	case c.Amount <= 0:
-		return nil, refuse(InvalidInput, "field", "amount", "limit", "0,01")
-	}
-	events := []Event{PaymentReceived(c)}
-	if known.Expired() && known.Open() <= c.Amount {
-		events = append(events, OrderRevived{Order: c.Order})
-	}
-	return events, nil
 }

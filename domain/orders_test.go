@@ -122,7 +122,7 @@ func TestCancelOrder(t *testing.T) {
 }
 
 func TestRecordPayment(t *testing.T) {
-	record := func(transfer TransferID, amount Money) RecordPayment { return RecordPayment(paid(transfer, amount)) }
+	record := func(transfer TransferID, amount Money) RecordPayment { return recordOf(paid(transfer, amount)) }
 	t.Run("in parts", func(t *testing.T) {
 		s := given[Order](t, submitted(t)).when(record("t-1", 859_75)).then(paid("t-1", 859_75))
 		if order := s.fold(s.past); order.Status() != PartlyPaid || order.Open() != 1 || order.Paid() {

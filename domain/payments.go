@@ -20,6 +20,7 @@ type StatementImported struct {
 	Closing   Money        `json:"closing"`
 	Digest    string       `json:"digest"` // SHA-256 of the statement's lines, hexadecimal
 	Transfers []TransferID `json:"transfers"`
+	Reversals []TransferID `json:"reversals,omitempty"` // entries that take earlier transfers back
 }
 
 // TransferReceived records money that came in. What the payer wrote is personal and sealed.
@@ -37,16 +38,6 @@ type TransferReceived struct {
 	Raw           string      `json:"raw" personal:"legal"`
 }
 
-// TransferMatched says to which order the money belongs and by which rule that was found.
-type TransferMatched struct {
-	Transfer TransferID  `json:"transfer"`
-	Order    OrderID     `json:"order"`
-	Number   OrderNumber `json:"number"`
-	Amount   Money       `json:"amount"`
-	ValueOn  Day         `json:"value_on"`
-	Rule     string      `json:"rule"`
-}
-
 // Statement is a bank statement as far as the portal knows it.
 type Statement struct {
 	StatementImported
@@ -56,22 +47,6 @@ type Statement struct {
 func (s *Statement) Evolve(event Event) {
 	if e, ok := event.(StatementImported); ok {
 		s.StatementImported = e
-	}
-}
-
-// Transfer is money that came in, matched with an order or not.
-type Transfer struct {
-	TransferReceived
-	Match *TransferMatched
-}
-
-// Evolve folds an event of a transfer stream.
-func (t *Transfer) Evolve(event Event) {
-	switch e := event.(type) {
-	case TransferReceived:
-		t.TransferReceived = e
-	case TransferMatched:
-		t.Match = &e
 	}
 }
 
@@ -101,80 +76,60 @@ func (c ImportStatement) Decide(known Statement) ([]Event, error) {
 	return nil, nil
 }
 
-// ReceiveTransfer records a transfer, and the order that it pays if one was found. A transfer that is known but had
-// no order yet is matched now.
-type ReceiveTransfer struct {
-	TransferReceived
-	Match *TransferMatched
+// RecordPayment books money of a transfer on the order, each booking once.
+type RecordPayment struct {
+	Order     OrderID
+	Transfer  TransferID
+	Amount    Money
+	ValueOn   Day
+	Booking   int   // of the transfer
+	Tolerance Money // up to which a rest is let go; 0: none
 }
 
-// Stream of the transfer.
-func (c ReceiveTransfer) Stream() string { return TransferStream(c.Transfer) }
+// Stream of the order.
+func (c RecordPayment) Stream() string { return OrderStream(c.Order) }
 
-// Decide never matches a transfer a second time, and refuses money that goes out.
-func (c ReceiveTransfer) Decide(known Transfer) ([]Event, error) {
-	if c.Amount <= 0 {
+// Decide books what has arrived, even on an order that was cancelled or has lapsed while the transfer was on its way: money is a
+// fact. Such an order delivers nothing. A rest within the tolerance is waived at once. Money that covers an expired order revives it.
+func (c RecordPayment) Decide(known Order) ([]Event, error) {
+	if known.HasBooking(c.Transfer, c.Booking) {
+		return nil, nil
+	}
+	switch {
+	case !known.Exists():
+		return nil, refuse(NotFound)
+	case c.Amount <= 0:
 		return nil, refuse(InvalidInput, "field", "amount", "limit", "0,01")
 	}
-	var events []Event
-	if known.Transfer == "" {
-		events = append(events, c.TransferReceived)
+	events := []Event{PaymentReceived{Order: c.Order, Transfer: c.Transfer, Amount: c.Amount, ValueOn: c.ValueOn, Booking: c.Booking}}
+	rest := known.Open() - c.Amount
+	if !known.over() && rest > 0 && rest <= c.Tolerance {
+		events, rest = append(events, UnderpaymentWaived{Order: c.Order, Amount: rest, Limit: c.Tolerance}), 0
 	}
-	if known.Match == nil && c.Match != nil {
-		events = append(events, *c.Match)
+	if known.Expired() && rest <= 0 {
+		events = append(events, OrderRevived{Order: c.Order})
 	}
 	return events, nil
 }
 
-// The rules by which a transfer finds its order, strongest first.
-const (
-	MatchedByReference   = "reference-1"    // an order number with its check digits stands in the title
-	MatchedByNumberExact = "number-exact-1" // one order number without check digits, and the amount is exactly what is open
-)
+// TakePaymentBack takes money of a transfer off the order, each booking once.
+type TakePaymentBack struct {
+	PaymentTakenBack
+}
 
-// The reasons why a transfer found no order.
-const (
-	UnmatchedNoReference  = "no-reference"    // nothing in the title looks like an order number
-	UnmatchedMistyped     = "mistyped"        // the title names an order with wrong check digits
-	UnmatchedAmbiguous    = "several-orders"  // the title names more than one order
-	UnmatchedUnknownOrder = "unknown-order"   // no order has this number
-	UnmatchedNotOpen      = "order-not-open"  // cancelled, lapsed, or paid already
-	UnmatchedUnsure       = "number-unsure"   // a number without check digits, and another amount than the open one
-	UnmatchedForeign      = "foreign-account" // came in on an account that is not the order's
-)
+// Stream of the order.
+func (c TakePaymentBack) Stream() string { return OrderStream(c.Order) }
 
-// Match finds the order that a transfer pays. lookup answers the order of a number, as the log knows it, and whether
-// there is one. It gives either the match or one of the Unmatched reasons.
-func Match(received TransferReceived, lookup func(OrderNumber) (Order, bool)) (*TransferMatched, string) {
-	found := FindReferences(received.Title)
-	if checked := slices.DeleteFunc(slices.Clone(found), func(f FoundReference) bool { return !f.Checked }); len(checked) > 0 {
-		found = checked
+// Decide refuses more than the order has of the transfer.
+func (c TakePaymentBack) Decide(known Order) ([]Event, error) {
+	if known.HasBooking(c.Transfer, c.Booking) {
+		return nil, nil
 	}
-	switch len(found) {
-	case 0:
-		if MistypedReference(received.Title) {
-			return nil, UnmatchedMistyped
-		}
-		return nil, UnmatchedNoReference
-	case 1:
-	default:
-		return nil, UnmatchedAmbiguous
-	}
-	order, ok := lookup(found[0].Number)
 	switch {
-	case !ok || !order.Exists():
-		return nil, UnmatchedUnknownOrder
-	case order.Bank.Account != received.Account:
-		return nil, UnmatchedForeign
-	case order.over() || order.Paid():
-		return nil, UnmatchedNotOpen
-	case !found[0].Checked && order.Open() != received.Amount:
-		return nil, UnmatchedUnsure
+	case !known.Exists():
+		return nil, refuse(NotFound)
+	case c.Amount <= 0 || c.Amount > known.PaidBy(c.Transfer):
+		return nil, refuse(InvalidInput, "field", "amount", "limit", known.PaidBy(c.Transfer).String())
 	}
-	rule := MatchedByReference
-	if !found[0].Checked {
-		rule = MatchedByNumberExact
-	}
-	return &TransferMatched{Transfer: received.Transfer, Order: order.Order, Number: order.Number,
-		Amount: received.Amount, ValueOn: received.ValueOn, Rule: rule}, ""
+	return []Event{c.PaymentTakenBack}, nil
 }

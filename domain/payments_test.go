@@ -38,7 +38,12 @@ func TestReceiveTransfer(t *testing.T) {
 	match := TransferMatched{Transfer: "t-1", Order: "o-1", Number: OrderNumber{2026, 1}, Amount: 859_76, ValueOn: "2026-03-12", Rule: MatchedByReference}
 	other := match
 	other.Order = "o-2"
-	with := func(match *TransferMatched) ReceiveTransfer { return ReceiveTransfer{received, match} }
+	with := func(match *TransferMatched) ReceiveTransfer {
+		if match == nil {
+			return ReceiveTransfer{TransferReceived: received}
+		}
+		return ReceiveTransfer{TransferReceived: received, Matches: []TransferMatched{*match}}
+	}
 	t.Run("with its order", func(t *testing.T) {
 		given[Transfer](t).when(with(&match)).then(received, match)
 	})

@@ -214,3 +214,8 @@ func submitted(t *testing.T) OrderSubmitted {
 func paid(transfer TransferID, amount Money) PaymentReceived {
 	return PaymentReceived{Order: "o-1", Transfer: transfer, Amount: amount, ValueOn: "2026-03-12"}
 }
+
+// recordOf books a payment on its order.
+func recordOf(p PaymentReceived) RecordPayment {
+	return RecordPayment{Order: p.Order, Transfer: p.Transfer, Amount: p.Amount, ValueOn: p.ValueOn, Booking: p.Booking}
+}

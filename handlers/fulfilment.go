@@ -148,6 +148,8 @@ func (f *Fulfilment) reaction(event domain.Event) func(context.Context) error {
 		return fulfil(e.Order)
 	case domain.PaymentReceived:
 		return fulfil(e.Order)
+	case domain.PaymentTakenBack:
+		return fulfil(e.Order)
 	case domain.OrderCancelled:
 		return fulfil(e.Order)
 	case domain.ActivationFileResendRequested:
@@ -183,8 +185,12 @@ func (f *Fulfilment) openDossier(ctx context.Context, order domain.OrderID) (dos
 // cause of a step that the process manager takes: it follows from the newest fact of the order.
 func (d dossier) cause(task domain.Task, step string, at time.Time) domain.Cause {
 	first, last := d.records[0], d.records[len(d.records)-1]
+	command := []string{"task", string(d.Order.Order), task.ID, fmt.Sprint(task.Failure.Attempt), step}
+	if back := len(d.TakenBack); back > 0 { // what was done before may have to be done again
+		command = append(command, fmt.Sprint(back))
+	}
 	return domain.Cause{
-		Command: domain.NameID("task", string(d.Order.Order), task.ID, fmt.Sprint(task.Failure.Attempt), step),
+		Command: domain.NameID(command...),
 		Actor:   fulfilmentActor, OnBehalfOf: string(d.Buyer), Correlation: first.Metadata.Correlation, Causation: last.ID, At: at,
 	}
 }
@@ -238,6 +244,8 @@ func (f *Fulfilment) do(ctx context.Context, d dossier, task domain.Task) error 
 		return f.writeToBuyer(ctx, d, task, confirmationLetter)
 	case domain.MarkPaidTask:
 		return f.markPaid(ctx, d, task)
+	case domain.MarkUnpaidTask:
+		return f.markUnpaid(ctx, d, task)
 	case domain.PaymentNoteTask:
 		return f.writeToBuyer(ctx, d, task, paymentLetter)
 	case domain.ActivateTask:
@@ -299,15 +307,25 @@ func (f *Fulfilment) place(ctx context.Context, buyer domain.CustomerID, order d
 	return err
 }
 
-// book finishes a matched transfer whose import did not come to its end.
+// book brings the bookings of a transfer to their orders, whoever left them undone.
 func (f *Fulfilment) book(ctx context.Context, id domain.TransferID) error {
 	transfer, err := domain.Load[domain.Transfer](ctx, f.Log, domain.TransferStream(id))
-	if err != nil || transfer.State.Match == nil {
+	if err != nil {
 		return err
 	}
-	by := domain.Cause{Command: bookingOf(id), Actor: fulfilmentActor,
-		Correlation: transfer.Last.Metadata.Correlation, Causation: transfer.Last.ID, At: f.Now()}
-	_, err = domain.Execute(ctx, f.Log, by, paymentOf(*transfer.State.Match))
+	by := domain.Cause{Actor: fulfilmentActor, Correlation: transfer.Last.Metadata.Correlation, Causation: transfer.Last.ID, At: f.Now()}
+	return bookOnOrders(ctx, f.Log, by, transfer.State)
+}
+
+// markUnpaid tells the licences of an order that its payment was taken back.
+func (f *Fulfilment) markUnpaid(ctx context.Context, d dossier, task domain.Task) error {
+	by := d.cause(task, "unmark", f.Now())
+	for _, line := range d.Lines {
+		if _, err := domain.Execute(ctx, f.Log, by, domain.WithdrawLicencePayment{Order: d.Order.Order, Licence: line.Licence}); err != nil {
+			return fmt.Errorf("mark line %d unpaid: %w", line.Line, err)
+		}
+	}
+	_, err := domain.Execute(ctx, f.Log, by, domain.RecordLicencesUnpaid{Order: d.Order.Order})
 	return err
 }
 

@@ -40,8 +40,10 @@ func book(ctx context.Context, log domain.Log, by domain.Cause, registers *regis
 	if err != nil {
 		return booking, err
 	}
-	if booking.Match = known.State.Match; booking.Match != nil {
-		booking.Known = true
+	if len(known.State.Bookings) > 0 {
+		first := known.State.Bookings[0]
+		booking.Known, booking.Match = true, &domain.TransferMatched{Transfer: received.Transfer, Order: first.Order, Number: first.Number,
+			Amount: first.Amount, ValueOn: first.ValueOn, Rule: first.Rule}
 	} else {
 		var broken error
 		booking.Match, booking.Reason = domain.Match(received, func(number domain.OrderNumber) (domain.Order, bool) {
@@ -53,23 +55,49 @@ func book(ctx context.Context, log domain.Log, by domain.Cause, registers *regis
 			return booking, broken
 		}
 	}
-	if _, err := domain.Execute(ctx, log, by, domain.ReceiveTransfer{TransferReceived: received, Match: booking.Match}); err != nil {
+	receive := domain.ReceiveTransfer{TransferReceived: received}
+	if booking.Match != nil {
+		receive.Matches = []domain.TransferMatched{*booking.Match}
+	}
+	if _, err := domain.Execute(ctx, log, by, receive); err != nil {
 		return booking, err
 	}
 	if booking.Match == nil {
 		return booking, nil
 	}
-	by.Command = bookingOf(received.Transfer)
-	_, err = domain.Execute(ctx, log, by, paymentOf(*booking.Match))
-	return booking, err
+	now, err := domain.Load[domain.Transfer](ctx, log, domain.TransferStream(received.Transfer))
+	if err != nil {
+		return booking, err
+	}
+	return booking, bookOnOrders(ctx, log, by, now.State)
 }
 
-// bookingOf is the command identity of booking a transfer: one order may get several in one import, and whoever books
-// one, now or after a crash, writes the same event.
-func bookingOf(id domain.TransferID) string { return domain.NameID("book", string(id)) }
+// bookOnOrders brings every booking of a transfer to its order. Bookings that an order knows already change nothing.
+func bookOnOrders(ctx context.Context, log domain.Log, by domain.Cause, transfer domain.Transfer) error {
+	for _, b := range transfer.Bookings {
+		by.Command = bookingOf(transfer.Transfer, b.Booking)
+		var err error
+		if b.Amount > 0 {
+			_, err = domain.Execute(ctx, log, by, domain.RecordPayment{Order: b.Order, Transfer: transfer.Transfer, Amount: b.Amount,
+				ValueOn: b.ValueOn, Booking: b.Booking})
+		} else {
+			_, err = domain.Execute(ctx, log, by, domain.TakePaymentBack{PaymentTakenBack: domain.PaymentTakenBack{Order: b.Order,
+				Transfer: transfer.Transfer, Amount: -b.Amount, ValueOn: b.ValueOn, Booking: b.Booking, Why: b.Why}})
+		}
+		if err != nil {
+			return fmt.Errorf("book %s on order %s: %w", b.Amount, b.Order, err)
+		}
+	}
+	return nil
+}
 
-func paymentOf(match domain.TransferMatched) domain.RecordPayment {
-	return domain.RecordPayment{Order: match.Order, Transfer: match.Transfer, Amount: match.Amount, ValueOn: match.ValueOn}
+// bookingOf is the command identity of a booking of a transfer: one order may get several in one import, and whoever books
+// one, now or after a crash, writes the same event.
+func bookingOf(id domain.TransferID, booking int) string {
+	if booking == 0 {
+		return domain.NameID("book", string(id))
+	}
+	return domain.NameID("book", string(id), fmt.Sprint(booking))
 }
 
 // registers finds orders by number in the log itself; each year's register is read once.

@@ -16,7 +16,8 @@ var entitlements = View{
 	Tables: []string{"entitlements", "entitlement_programs", "updates"},
 	Concerns: func(event domain.Event) bool {
 		switch event.(type) {
-		case domain.LicenceGranted, domain.LicenceOrdered, domain.UpdateOrdered, domain.LicencePaid, domain.LicenceOrderWithdrawn:
+		case domain.LicenceGranted, domain.LicenceOrdered, domain.UpdateOrdered, domain.LicencePaid, domain.LicencePaymentWithdrawn,
+			domain.LicenceOrderWithdrawn:
 			return true
 		}
 		return ofCatalogue(event)

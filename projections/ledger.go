@@ -28,7 +28,7 @@ type Entry struct {
 	At       time.Time
 	Type     string       // of the event
 	Actor    string       // who did it
-	Amount   domain.Money // gross of the order, or of the payment; 0 for events that move no money
+	Amount   domain.Money // gross of the order, or of the payment, negative when it is taken back; 0 for events that move no money
 	Line     int          // of the order; 0 when the event concerns the whole
 }
 
@@ -61,6 +61,8 @@ func (l *Ledger) seeOrder(id domain.OrderID, record domain.Record) {
 		entry.Amount = e.Total.Gross
 	case domain.PaymentReceived:
 		entry.Amount = e.Amount
+	case domain.PaymentTakenBack:
+		entry.Amount = -e.Amount
 	case domain.ActivationFileIssued:
 		entry.Line = e.Line
 	case domain.ActivationFileSent:
@@ -98,7 +100,7 @@ func (l *Ledger) Totals() Totals {
 	for _, transfer := range l.transfers {
 		t.Transfers++
 		t.Incoming += transfer.Amount
-		if transfer.Match != nil {
+		if transfer.Buckets().Orders > 0 {
 			t.Matched++
 		}
 	}

@@ -18,7 +18,7 @@ var orders = View{
 	Tables: []string{"orders", "activation_files"},
 	Concerns: func(event domain.Event) bool {
 		switch event.(type) {
-		case domain.OrderSubmitted, domain.OrderCancelled, domain.PaymentReceived, domain.LetterSent,
+		case domain.OrderSubmitted, domain.OrderCancelled, domain.PaymentReceived, domain.PaymentTakenBack, domain.UnderpaymentWaived, domain.LetterSent,
 			domain.ActivationFileIssued, domain.ActivationFileSent, domain.ActivationFileResendRequested,
 			domain.OrderExpired, domain.OrderRevived, domain.OrderLapsed, domain.BalanceLetterSent, domain.TaskSkipped, domain.TaskRetryRequested:
 			return true
@@ -48,6 +48,10 @@ func (o *orderState) evolve(record domain.Record) {
 		o.Steps = append(o.Steps, OrderStep{What: StepCancelled, At: at})
 	case domain.PaymentReceived:
 		o.Steps = append(o.Steps, OrderStep{What: StepPayment, At: at, Amount: e.Amount})
+	case domain.PaymentTakenBack:
+		o.Steps = append(o.Steps, OrderStep{What: StepPaymentTakenBack, At: at, Amount: e.Amount})
+	case domain.UnderpaymentWaived:
+		o.Steps = append(o.Steps, OrderStep{What: StepRestWaived, At: at, Amount: e.Amount})
 	case domain.LetterSent:
 		switch e.Kind {
 		case domain.ConfirmTask:
@@ -206,6 +210,8 @@ const (
 	StepSubmitted        = "submitted"
 	StepConfirmationSent = "confirmation-sent"
 	StepPayment          = "payment"
+	StepPaymentTakenBack = "payment-taken-back"
+	StepRestWaived       = "rest-waived"
 	StepPaymentNoted     = "payment-noted"
 	StepFileSent         = "file-sent"
 	StepCancelled        = "cancelled"
@@ -215,7 +221,7 @@ const (
 type OrderStep struct {
 	What   string       `json:"what"`
 	At     time.Time    `json:"at"`
-	Amount domain.Money `json:"amount,omitempty"` // of a payment
+	Amount domain.Money `json:"amount,omitempty"` // of a payment, of what was taken back, or of the rest that was let go
 	Line   int          `json:"line,omitempty"`   // of a file
 }
 

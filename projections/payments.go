@@ -3,44 +3,98 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/lib/pq"
 
 	"netrom.pl/portal/domain"
 )
 
-// payments is the money that came in.
+// payments is the money that came in, and where it is now.
 var payments = View{
 	Name:   "payments",
-	Tables: []string{"transfers"},
+	Tables: []string{"transfers", "transfer_orders", "credits", "reversals"},
 	Concerns: func(event domain.Event) bool {
 		switch event.(type) {
-		case domain.TransferReceived, domain.TransferMatched, domain.PersonalDataErased:
+		case domain.ReversalReceived, domain.ReversalMatched, domain.PersonalDataErased:
 			return true
 		}
-		return false
+		return ofTransfer(event)
 	},
 	See: seePayments,
 }
 
+// ofTransfer tells whether an event belongs to the stream of a transfer.
+func ofTransfer(event domain.Event) bool {
+	switch event.(type) {
+	case domain.TransferReceived, domain.TransferMatched, domain.TransferReleased, domain.TransferCredited, domain.CreditWithdrawn,
+		domain.MatchProposed, domain.MatchRejected, domain.RefundProposed, domain.RefundConfirmed, domain.RefundRejected,
+		domain.RefundPaid, domain.TransferReversed:
+		return true
+	}
+	return false
+}
+
+// transferState is a transfer with its place in the log.
+type transferState struct {
+	Transfer domain.Transfer `json:"transfer"`
+	Position domain.Position `json:"position"`
+	At       time.Time       `json:"at"`
+	title    string          // of the payer; kept in columns of their own, which can be erased
+	payer    string
+	account  string
+}
+
+func (t *transferState) evolve(record domain.Record) {
+	t.Transfer.Evolve(record.Event)
+	if _, first := record.Event.(domain.TransferReceived); first {
+		t.Position, t.At = record.Position, record.Metadata.At
+		t.title, t.payer, t.account = storable(t.Transfer.Title), storable(t.Transfer.PayerName), storable(t.Transfer.PayerAccount)
+		t.Transfer.BankReference = storable(t.Transfer.BankReference)
+		t.Transfer.Title, t.Transfer.PayerName, t.Transfer.PayerAccount, t.Transfer.Raw = "", "", "", ""
+	}
+}
+
+// waits tells whether somebody still has to do something about money that is set aside.
+func (t *transferState) waits() bool {
+	return t.Transfer.Proposal != 0 || slices.ContainsFunc(t.Transfer.Refunds, func(r domain.Refund) bool {
+		return r.State == domain.RefundAwaits || r.State == domain.RefundAgreed
+	})
+}
+
 func seePayments(ctx context.Context, s *Session, page []domain.Record) error {
-	var received []domain.Record
-	var matched []domain.TransferMatched
+	var arrived []domain.Record
+	var found []domain.ReversalMatched
 	var erased []domain.StatementID
 	for _, record := range page {
 		switch e := record.Event.(type) {
-		case domain.TransferReceived:
-			received = append(received, record)
-		case domain.TransferMatched:
-			matched = append(matched, e)
+		case domain.ReversalReceived:
+			arrived = append(arrived, record)
+		case domain.ReversalMatched:
+			found = append(found, e)
 		case domain.PersonalDataErased:
 			erased = append(erased, e.Statements...)
 		}
 	}
-	if err := writeReceived(ctx, s, received); err != nil {
+	ids := keys(page, idIn("transfer"))
+	states, err := remembered[transferState](ctx, s, `select transfer as key, state from transfers where transfer = any($1)`, ids)
+	if err != nil {
 		return err
 	}
-	if err := writeMatched(ctx, s, matched); err != nil {
+	for _, record := range page {
+		if id := idIn("transfer")(record); id != "" {
+			states[id].evolve(record)
+		}
+	}
+	if err := writeTransfers(ctx, s, ids, states); err != nil {
+		return err
+	}
+	if err := writeShares(ctx, s, ids, states); err != nil {
+		return err
+	}
+	if err := writeReversals(ctx, s, arrived, found); err != nil {
 		return err
 	}
 	return erasePayers(ctx, s, erased)
@@ -51,35 +105,159 @@ func erasePayers(ctx context.Context, s *Session, statements []domain.StatementI
 	if len(statements) == 0 {
 		return nil
 	}
+	ids := column(statements, func(s domain.StatementID) string { return string(s) })
 	_, err := s.change(ctx, `
-		update transfers set title = case when title = '' then '' else $2 end, payer_name = case when payer_name = '' then '' else $2 end
-		where statement = any($1)`, column(statements, func(s domain.StatementID) string { return string(s) }), domain.Erased)
+		update transfers set title = case when title = '' then '' else $2 end, payer_name = case when payer_name = '' then '' else $2 end,
+			payer_account = case when payer_account = '' then '' else $2 end
+		where statement = any($1)`, ids, domain.Erased)
 	if err != nil {
 		return fmt.Errorf("erase payers: %w", err)
+	}
+	_, err = s.change(ctx, `
+		update reversals set title = case when title = '' then '' else $2 end, payer_name = case when payer_name = '' then '' else $2 end
+		where statement = any($1)`, ids, domain.Erased)
+	if err != nil {
+		return fmt.Errorf("erase payers of reversals: %w", err)
 	}
 	return nil
 }
 
-func writeReceived(ctx context.Context, s *Session, received []domain.Record) error {
-	if len(received) == 0 {
+func writeTransfers(ctx context.Context, s *Session, ids []string, states map[string]*transferState) error {
+	if len(ids) == 0 {
 		return nil
 	}
-	text := func(value func(domain.TransferReceived) string) any {
-		return column(received, func(r domain.Record) string { return value(r.Event.(domain.TransferReceived)) })
+	text := func(value func(domain.Transfer) string) any {
+		return column(ids, func(id string) string { return value(states[id].Transfer) })
+	}
+	money := func(value func(domain.Buckets) domain.Money) any {
+		return column(ids, func(id string) int64 { return int64(value(states[id].Transfer.Buckets())) })
 	}
 	_, err := s.change(ctx, `
-		insert into transfers (transfer, position, at, amount, value_on, title, payer_name, statement)
-		select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[])`,
-		text(func(t domain.TransferReceived) string { return string(t.Transfer) }),
-		column(received, func(r domain.Record) int64 { return int64(r.Position) }),
-		column(received, func(r domain.Record) string { return timestamp(r.Metadata.At) }),
-		column(received, func(r domain.Record) int64 { return int64(r.Event.(domain.TransferReceived).Amount) }),
-		text(func(t domain.TransferReceived) string { return string(t.ValueOn) }),
-		text(func(t domain.TransferReceived) string { return storable(t.Title) }),
-		text(func(t domain.TransferReceived) string { return storable(t.PayerName) }),
-		text(func(t domain.TransferReceived) string { return string(t.Statement) }))
+		insert into transfers (transfer, position, at, amount, on_orders, credit, refunds, reversed, unmatched, waits, value_on, statement,
+			title, payer_name, payer_account, state)
+		select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[],
+			$9::bigint[], $10::boolean[], $11::text[], $12::text[], $13::text[], $14::text[], $15::text[], $16::json[])
+		on conflict (transfer) do update set on_orders = excluded.on_orders, credit = excluded.credit, refunds = excluded.refunds,
+			reversed = excluded.reversed, unmatched = excluded.unmatched, waits = excluded.waits, state = excluded.state`,
+		column(ids, func(id string) string { return id }),
+		column(ids, func(id string) int64 { return int64(states[id].Position) }),
+		column(ids, func(id string) string { return timestamp(states[id].At) }),
+		money(func(b domain.Buckets) domain.Money { return b.Received }),
+		money(func(b domain.Buckets) domain.Money { return b.Orders }),
+		money(func(b domain.Buckets) domain.Money { return b.Credit }),
+		money(func(b domain.Buckets) domain.Money { return b.Refunds }),
+		money(func(b domain.Buckets) domain.Money { return b.Reversed }),
+		money(func(b domain.Buckets) domain.Money { return b.Unmatched }),
+		column(ids, func(id string) bool { return states[id].waits() }),
+		text(func(t domain.Transfer) string { return string(t.ValueOn) }),
+		text(func(t domain.Transfer) string { return string(t.Statement) }),
+		column(ids, func(id string) string { return states[id].title }),
+		column(ids, func(id string) string { return states[id].payer }),
+		column(ids, func(id string) string { return states[id].account }),
+		column(ids, func(id string) string { return encode(states[id]) }))
 	if err != nil {
 		return fmt.Errorf("write transfers: %w", err)
+	}
+	return nil
+}
+
+// shareRow is what an order has of a transfer, or a customer as credit.
+type shareRow struct {
+	transfer, holder, number, rule string
+	place                          int
+	amount                         domain.Money
+}
+
+// sharesOf are the orders of a transfer and the customers with a credit from it, each once.
+func sharesOf(id string, t domain.Transfer) (orders, credits []shareRow) {
+	for place, b := range t.Bookings {
+		at := slices.IndexFunc(orders, func(row shareRow) bool { return row.holder == string(b.Order) })
+		if at < 0 {
+			at, orders = len(orders), append(orders, shareRow{transfer: id, holder: string(b.Order), place: place})
+		}
+		orders[at].amount += b.Amount
+		if b.Rule != "" {
+			orders[at].rule, orders[at].number = b.Rule, b.Number.String()
+		}
+	}
+	for customer, amount := range t.Credits {
+		credits = append(credits, shareRow{transfer: id, holder: string(customer), amount: amount})
+	}
+	slices.SortFunc(credits, func(a, b shareRow) int { return strings.Compare(a.holder, b.holder) })
+	return orders, credits
+}
+
+// writeShares replaces what orders and customers have of some transfers.
+func writeShares(ctx context.Context, s *Session, ids []string, states map[string]*transferState) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	var orders, credits []shareRow
+	for _, id := range ids {
+		o, c := sharesOf(id, states[id].Transfer)
+		orders, credits = append(orders, o...), append(credits, c...)
+	}
+	if _, err := s.change(ctx, `delete from credits where transfer = any($1)`, pq.Array(ids)); err != nil {
+		return fmt.Errorf("clear credits: %w", err)
+	}
+	text := func(rows []shareRow, value func(shareRow) string) any { return column(rows, value) }
+	if len(credits) > 0 {
+		_, err := s.change(ctx, `insert into credits (transfer, customer, amount) select * from unnest($1::text[], $2::text[], $3::bigint[])`,
+			text(credits, func(r shareRow) string { return r.transfer }), text(credits, func(r shareRow) string { return r.holder }),
+			column(credits, func(r shareRow) int64 { return int64(r.amount) }))
+		if err != nil {
+			return fmt.Errorf("write credits: %w", err)
+		}
+	}
+	if len(orders) == 0 {
+		return nil
+	}
+	_, err := s.change(ctx, `
+		insert into transfer_orders (transfer, place, order_id, number, amount, rule)
+		select * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::bigint[], $6::text[])
+		on conflict (transfer, order_id) do update set amount = excluded.amount, rule = excluded.rule`,
+		text(orders, func(r shareRow) string { return r.transfer }),
+		column(orders, func(r shareRow) int64 { return int64(r.place) }),
+		text(orders, func(r shareRow) string { return r.holder }),
+		text(orders, func(r shareRow) string { return r.number }),
+		column(orders, func(r shareRow) int64 { return int64(r.amount) }),
+		text(orders, func(r shareRow) string { return r.rule }))
+	if err != nil {
+		return fmt.Errorf("write matches: %w", err)
+	}
+	return nil
+}
+
+func writeReversals(ctx context.Context, s *Session, arrived []domain.Record, found []domain.ReversalMatched) error {
+	if len(arrived) > 0 {
+		text := func(value func(domain.ReversalReceived) string) any {
+			return column(arrived, func(r domain.Record) string { return storable(value(r.Event.(domain.ReversalReceived))) })
+		}
+		_, err := s.change(ctx, `
+			insert into reversals (reversal, position, at, amount, value_on, bank_reference, title, payer_name, statement)
+			select * from unnest($1::text[], $2::bigint[], $3::timestamptz[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])`,
+			text(func(r domain.ReversalReceived) string { return string(r.Reversal) }),
+			column(arrived, func(r domain.Record) int64 { return int64(r.Position) }),
+			column(arrived, func(r domain.Record) string { return timestamp(r.Metadata.At) }),
+			column(arrived, func(r domain.Record) int64 { return int64(r.Event.(domain.ReversalReceived).Amount) }),
+			text(func(r domain.ReversalReceived) string { return string(r.ValueOn) }),
+			text(func(r domain.ReversalReceived) string { return r.BankReference }),
+			text(func(r domain.ReversalReceived) string { return r.Title }),
+			text(func(r domain.ReversalReceived) string { return r.PayerName }),
+			text(func(r domain.ReversalReceived) string { return string(r.Statement) }))
+		if err != nil {
+			return fmt.Errorf("write reversals: %w", err)
+		}
+	}
+	if len(found) == 0 {
+		return nil
+	}
+	_, err := s.change(ctx, `
+		update reversals r set transfer = m.transfer from unnest($1::text[], $2::text[]) as m (reversal, transfer) where r.reversal = m.reversal`,
+		column(found, func(m domain.ReversalMatched) string { return string(m.Reversal) }),
+		column(found, func(m domain.ReversalMatched) string { return string(m.Transfer) }))
+	if err != nil {
+		return fmt.Errorf("write matched reversals: %w", err)
 	}
 	return nil
 }
@@ -90,28 +268,11 @@ func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, replacement), "\x00", replacement)
 }
 
-func writeMatched(ctx context.Context, s *Session, matched []domain.TransferMatched) error {
-	if len(matched) == 0 {
-		return nil
-	}
-	_, err := s.change(ctx, `
-		update transfers t set order_id = m.order_id, number = m.number, rule = m.rule
-		from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as m (transfer, order_id, number, rule)
-		where t.transfer = m.transfer`,
-		column(matched, func(m domain.TransferMatched) string { return string(m.Transfer) }),
-		column(matched, func(m domain.TransferMatched) string { return string(m.Order) }),
-		column(matched, func(m domain.TransferMatched) string { return m.Number.String() }),
-		column(matched, func(m domain.TransferMatched) string { return m.Rule }))
-	if err != nil {
-		return fmt.Errorf("write matches: %w", err)
-	}
-	return nil
-}
-
-// TransferRow is money that came in. Order, Number and Rule are empty until it is matched.
+// TransferRow is money that came in. Order, Number and Rule are of the first order that it pays, and empty until there is one.
 type TransferRow struct {
 	Transfer  domain.TransferID
 	Amount    domain.Money
+	Unmatched domain.Money
 	ValueOn   domain.Day
 	Title     string
 	PayerName string
@@ -122,12 +283,14 @@ type TransferRow struct {
 }
 
 const selectTransfers = `
-	select transfer, amount, value_on as valueon, title, payer_name as payername, order_id as "order", number, rule, at
-	from transfers
-	where not $1 or order_id = ''
-	order by position desc`
+	select t.transfer, t.amount, t.unmatched, t.value_on as valueon, t.title, t.payer_name as payername, coalesce(o.order_id, '') as "order",
+		coalesce(o.number, '') as number, coalesce(o.rule, '') as rule, t.at
+	from transfers t
+	left join lateral (select * from transfer_orders o where o.transfer = t.transfer and o.amount > 0 order by o.place limit 1) o on true
+	where not $1 or t.unmatched <> 0 or t.waits
+	order by t.position desc`
 
-// Transfers lists the money that came in, newest first; on request only what has found no order.
+// Transfers lists the money that came in, newest first; on request only that about which somebody has to do something.
 func (t *Tables) Transfers(ctx context.Context, unmatchedOnly bool) ([]TransferRow, error) {
 	rows := []TransferRow{}
 	if err := t.transfers.SelectContext(ctx, &rows, unmatchedOnly); err != nil {
@@ -148,7 +311,7 @@ type Totals struct {
 	Gross     domain.Money // of all orders but the cancelled ones
 	Received  domain.Money // booked on orders
 	Transfers int          // that came in
-	Matched   int          // of them found an order
+	Matched   int          // of them have money on an order
 	Incoming  domain.Money // sum of the transfers
 }
 
@@ -159,7 +322,7 @@ const selectTotals = `
 			coalesce(sum(received), 0)::bigint as received
 		from orders
 	) o, (
-		select count(*) as transfers, count(*) filter (where order_id <> '') as matched, coalesce(sum(amount), 0)::bigint as incoming
+		select count(*) as transfers, count(*) filter (where on_orders > 0) as matched, coalesce(sum(amount), 0)::bigint as incoming
 		from transfers
 	) t`
 

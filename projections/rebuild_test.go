@@ -43,8 +43,8 @@ func TestRebuildStops(t *testing.T) {
 	}
 	var stopped *StoppedError
 	w = stand(t).open()
-	twice := domain.TransferReceived{Transfer: "t-1", Amount: 1, PayerName: "Jan Tajny"}
-	for _, stream := range []string{"transfer-1", "transfer-2"} {
+	twice := domain.ReversalReceived{Reversal: "r-1", Amount: 1, PayerName: "Jan Tajny"}
+	for _, stream := range []string{"reversal-1", "reversal-2"} {
 		must(w.log.Append(ctx, stream, domain.NoStream, []domain.Proposed{{ID: domain.NameID(stream), Event: twice}}))
 	}
 	if err := Rebuild(ctx, w.db, w.log, "views"); !errors.As(err, &stopped) || stopped.View != payments.Name || strings.Contains(err.Error(), "Tajny") {

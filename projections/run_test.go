@@ -291,18 +291,18 @@ func TestFence(t *testing.T) {
 // A record that cannot be digested stops its view with its place; what came before it is there, and other views go on.
 func TestPoison(t *testing.T) {
 	t.Parallel()
-	secret := domain.TransferReceived{Transfer: "t-twice", Statement: "s-1", Amount: 1, Title: "za program", PayerName: "Jan Tajny"}
+	secret := domain.ReversalReceived{Reversal: "r-twice", Statement: "s-1", Amount: 1, Title: "za program", PayerName: "Jan Tajny"}
 	for name, poison := range map[string]struct {
 		stream string
 		event  domain.Event
 		views  []View
 	}{
-		"postgres refuses it": {"transfer-again", secret, []View{payments}},
+		"postgres refuses it": {"reversal-again", secret, []View{payments}},
 		"the domain panics":   {"program-unlisted", domain.VersionReleased{Program: "unlisted", Edition: domain.SingleStation, Version: "1"}, []View{programs, entitlements}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := stand(t).open()
-			do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: secret})
+			do[domain.Reversal](w, domain.ReceiveReversal{ReversalReceived: secret})
 			ended := make(chan error, len(All()))
 			running, cancel := context.WithCancel(ctx)
 			defer cancel()

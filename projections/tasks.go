@@ -20,13 +20,13 @@ var tasks = View{
 	Tables: []string{"tasks", "task_streams"},
 	Concerns: func(event domain.Event) bool {
 		switch event.(type) {
-		case domain.OrderSubmitted, domain.OrderCancelled, domain.LicencesReleased, domain.PaymentReceived, domain.LetterSent,
-			domain.LicencesMarkedPaid, domain.ActivationFileSent, domain.ActivationFileResendRequested, domain.TaskFailed,
+		case domain.OrderSubmitted, domain.OrderCancelled, domain.LicencesReleased, domain.PaymentReceived, domain.PaymentTakenBack,
+			domain.UnderpaymentWaived, domain.LetterSent, domain.LicencesMarkedPaid, domain.LicencesMarkedUnpaid, domain.ActivationFileSent, domain.ActivationFileResendRequested, domain.TaskFailed,
 			domain.TaskRetryRequested, domain.TaskSkipped,
 			domain.OrderExpired, domain.OrderRevived, domain.OrderLapsed, domain.BalanceLetterSent,
 			domain.CustomerRegistered, domain.LoginGranted, domain.LoginLetterSent, domain.LoginLetterFailed, domain.LoginLetterSkipped,
 			domain.PersonalDataErased,
-			domain.CartSubmitted, domain.CartReturned, domain.TransferMatched:
+			domain.CartSubmitted, domain.CartReturned, domain.TransferMatched, domain.TransferReleased:
 			return true
 		}
 		return false
@@ -39,13 +39,13 @@ type duties struct {
 	Order    *domain.Order           `json:"order,omitempty"`
 	Customer *domain.Customer        `json:"customer,omitempty"` // identity and logins only
 	Placing  map[domain.OrderID]bool `json:"placing,omitempty"`  // submissions of the cart that are not placed yet
-	Booking  *domain.TransferMatched `json:"booking,omitempty"`  // the match, until its order has the money
+	Bookings []domain.Booking        `json:"bookings,omitempty"` // of the transfer, until their orders know of them
 	Since    map[string]time.Time    `json:"since,omitempty"`    // by task
 }
 
 // over tells that nothing about the stream need be remembered.
 func (d *duties) over() bool {
-	return d.Order == nil && d.Customer == nil && len(d.Placing) == 0 && d.Booking == nil
+	return d.Order == nil && d.Customer == nil && len(d.Placing) == 0 && len(d.Bookings) == 0
 }
 
 // streamsOf are the streams whose duties a record changes: its own, and the one that it relieves.
@@ -55,6 +55,8 @@ func streamsOf(record domain.Record) []string {
 		return []string{record.Stream, domain.CartStream(e.Buyer)}
 	case domain.PaymentReceived:
 		return []string{record.Stream, domain.TransferStream(e.Transfer)}
+	case domain.PaymentTakenBack:
+		return []string{record.Stream, domain.TransferStream(e.Transfer)}
 	}
 	return []string{record.Stream}
 }
@@ -63,8 +65,11 @@ func seeTasks(ctx context.Context, s *Session, page []domain.Record) error {
 	var touched, needed []string
 	for _, record := range page {
 		touched = append(touched, streamsOf(record)...)
-		if matched, ok := record.Event.(domain.TransferMatched); ok {
-			needed = append(needed, domain.OrderStream(matched.Order))
+		switch e := record.Event.(type) {
+		case domain.TransferMatched:
+			needed = append(needed, domain.OrderStream(e.Order))
+		case domain.TransferReleased:
+			needed = append(needed, domain.OrderStream(e.Order))
 		}
 	}
 	slices.Sort(touched)
@@ -133,16 +138,24 @@ func (d *duties) evolveSubmissions(event domain.Event) {
 	}
 }
 
+// evolveBooking remembers a booking until its order has it, which it may have already.
 func (d *duties) evolveBooking(event domain.Event, all map[string]*duties) {
+	done := func(number int) {
+		d.Bookings = slices.DeleteFunc(slices.Clone(d.Bookings), func(b domain.Booking) bool { return b.Booking == number })
+	}
 	switch e := event.(type) {
 	case domain.TransferMatched:
-		order := all[domain.OrderStream(e.Order)].Order
-		booked := order != nil && slices.ContainsFunc(order.Payments, func(p domain.PaymentReceived) bool { return p.Transfer == e.Transfer })
-		if !booked {
-			d.Booking = &e
+		if order := all[domain.OrderStream(e.Order)].Order; order == nil || !order.HasBooking(e.Transfer, e.Booking) {
+			d.Bookings = append(slices.Clip(d.Bookings), domain.Booking{Booking: e.Booking, Order: e.Order, Amount: e.Amount, ValueOn: e.ValueOn})
+		}
+	case domain.TransferReleased:
+		if order := all[domain.OrderStream(e.Order)].Order; order == nil || !order.HasBooking(e.Transfer, e.Booking) {
+			d.Bookings = append(slices.Clip(d.Bookings), domain.Booking{Booking: e.Booking, Order: e.Order, Amount: -e.Amount, ValueOn: e.ValueOn})
 		}
 	case domain.PaymentReceived:
-		d.Booking = nil
+		done(e.Booking)
+	case domain.PaymentTakenBack:
+		done(e.Booking)
 	}
 }
 
@@ -162,10 +175,18 @@ func (d *duties) owed() []domain.Task {
 	for _, order := range slices.Sorted(maps.Keys(d.Placing)) {
 		tasks = append(tasks, domain.Task{ID: string(domain.PlaceTask) + "-" + string(order), Kind: domain.PlaceTask})
 	}
-	if d.Booking != nil {
-		tasks = append(tasks, domain.Task{ID: string(domain.BookTask), Kind: domain.BookTask})
+	for _, booking := range d.Bookings {
+		tasks = append(tasks, domain.Task{ID: bookTaskID(booking.Booking), Kind: domain.BookTask, Copy: booking.Booking})
 	}
 	return tasks
+}
+
+// bookTaskID names the booking of a transfer that an order does not know of yet.
+func bookTaskID(booking int) string {
+	if booking == 0 {
+		return string(domain.BookTask)
+	}
+	return fmt.Sprintf("%s-%d", domain.BookTask, booking)
 }
 
 // rows shows the duties of a stream as tasks with their identities and times.
@@ -181,7 +202,8 @@ func (d *duties) rows(stream string) []TaskRow {
 			row.Buyer, row.Customer = domain.CustomerID(id), domain.CustomerID(id)
 			row.Order = domain.OrderID(strings.TrimPrefix(task.ID, string(domain.PlaceTask)+"-"))
 		case domain.BookTask:
-			row.Transfer, row.Order = d.Booking.Transfer, d.Booking.Order
+			at := slices.IndexFunc(d.Bookings, func(b domain.Booking) bool { return b.Booking == task.Copy })
+			row.Transfer, row.Order = domain.TransferID(id), d.Bookings[at].Order
 		default:
 			row.Order, row.Buyer, row.Customer = d.Order.Order, d.Order.Buyer, d.Order.Buyer
 		}

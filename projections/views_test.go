@@ -558,7 +558,7 @@ func TestTasks(t *testing.T) {
 	check(t, "booked", w.board(), "activation-1 activation", "confirmation confirmation", "mark-paid mark-paid", "payment-note payment-note")
 	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: domain.TransferReceived{Transfer: "t-2", Amount: 1}})
 	w.book("t-2", order, 1)
-	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: domain.TransferReceived{Transfer: "t-2", Amount: 1}, Match: &domain.TransferMatched{Transfer: "t-2", Order: order}})
+	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: domain.TransferReceived{Transfer: "t-2", Amount: 1}, Matches: []domain.TransferMatched{{Transfer: "t-2", Order: order, Amount: 1}}})
 	check(t, "booked before it was matched", w.board(), "activation-1 activation", "confirmation confirmation", "mark-paid mark-paid", "payment-note payment-note")
 	w.fulfil(order)
 	check(t, "done", w.board())

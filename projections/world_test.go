@@ -300,11 +300,27 @@ func (w *world) receive(transfer domain.TransferID, order domain.OrderID, amount
 	o := w.order(order)
 	received := domain.TransferReceived{Transfer: transfer, Statement: "s-1", Account: terms.Bank.Account, Amount: amount, ValueOn: "2026-03-03",
 		BookedOn: "2026-03-03", BankReference: string(transfer), Title: o.Title, PayerName: "Jan Kowalski"}
-	match := &domain.TransferMatched{Transfer: transfer, Order: order, Number: o.Number, Amount: amount, ValueOn: received.ValueOn, Rule: domain.MatchedByReference}
+	matches := []domain.TransferMatched{{Transfer: transfer, Order: order, Number: o.Number, Amount: amount, ValueOn: received.ValueOn, Rule: domain.MatchedByReference}}
 	if order == "" {
-		received.Title, match = "za program\x00", nil
+		received.Title, matches = "za program\x00", nil
 	}
-	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: received, Match: match})
+	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: received, Matches: matches})
+}
+
+// credit takes in a transfer that becomes a customer's credit.
+func (w *world) credit(transfer domain.TransferID, customer domain.CustomerID, amount domain.Money) {
+	w.t.Helper()
+	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: domain.TransferReceived{Transfer: transfer, Statement: "s-1", Amount: amount},
+		Credits: []domain.TransferCredited{{Transfer: transfer, Customer: customer, Amount: amount, Why: domain.ReleasedOverpaid}}})
+}
+
+// reverse takes in a transfer that the bank takes back at once.
+func (w *world) reverse(reversal, transfer domain.TransferID, amount domain.Money) {
+	w.t.Helper()
+	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: domain.TransferReceived{Transfer: transfer, Statement: "s-1", Amount: amount}})
+	do[domain.Reversal](w, domain.ReceiveReversal{ReversalReceived: domain.ReversalReceived{Reversal: reversal, Statement: "s-1", Amount: amount, Title: "zwrot\x00"},
+		Match: &domain.ReversalMatched{Reversal: reversal, Transfer: transfer}})
+	do[domain.Transfer](w, domain.ReverseTransfer{TransferReversed: domain.TransferReversed{Transfer: transfer, Reversal: reversal, Amount: amount}})
 }
 
 func (w *world) book(transfer domain.TransferID, order domain.OrderID, amount domain.Money) {
@@ -385,6 +401,8 @@ func (w *world) chapter(n int) {
 	w.receive(transfer, order, w.order(order).Total.Gross)
 	w.book(transfer, order, w.order(order).Total.Gross)
 	w.fulfil(order)
+	w.credit(transfer+"-more", id, 500)
+	w.reverse(transfer+"-back", transfer+"-gone", 700)
 	if err := w.want(id, id, licence, "magazyn-multi-3.0-3.0", 3); err != nil {
 		w.t.Fatal(err)
 	}

@@ -1,0 +1,148 @@
+package domain
+
+import "testing"
+
+// came is a transfer of 100,00 zł that nobody has touched.
+var came = TransferReceived{Transfer: "t-1", Statement: "s-1", Account: "84102055580000123400005678", Amount: 100_00, ValueOn: "2026-03-12", Title: "ZAM"}
+
+func matched(order OrderID, booking int, amount Money) TransferMatched {
+	return TransferMatched{Transfer: "t-1", Order: order, Number: OrderNumber{2026, 1}, Amount: amount, ValueOn: "2026-03-12", Rule: MatchedByReference, Booking: booking}
+}
+
+func TestReverseTransfer(t *testing.T) {
+	reversed := TransferReversed{Transfer: "t-1", Reversal: "r-1", Amount: 100_00, ValueOn: "2026-04-01", BookedOn: "2026-04-01", Rule: "x"}
+	part := reversed
+	part.Amount = 10_00
+	released := func(order OrderID, booking int, amount Money) TransferReleased {
+		return TransferReleased{Transfer: "t-1", Order: order, Amount: amount, ValueOn: "2026-04-01", Booking: booking, Why: ReleasedReversed}
+	}
+	credited := TransferCredited{Transfer: "t-1", Customer: "alfa", Amount: 30_00, Why: ReleasedOverpaid}
+	withdrawn := CreditWithdrawn{Transfer: "t-1", Customer: "alfa", Amount: 30_00, Why: ReleasedReversed}
+	proposed := RefundProposed{Transfer: "t-1", Refund: 1, Amount: 30_00, Credit: "alfa", Proposer: "a"}
+	agreed := RefundConfirmed{Transfer: "t-1", Refund: 1, Confirmer: "b"}
+	for name, c := range map[string]struct {
+		past []Event
+		wish TransferReversed
+		want []Event
+		left Money
+	}{
+		"nobody had it":                 {nil, reversed, []Event{reversed}, 0},
+		"two orders had it":             {[]Event{matched("o-1", 0, 60_00), matched("o-2", 1, 40_00)}, reversed, []Event{released("o-2", 2, 40_00), released("o-1", 3, 60_00), reversed}, 0},
+		"a part of it":                  {[]Event{matched("o-1", 0, 60_00), matched("o-2", 1, 40_00)}, part, []Event{released("o-2", 2, 10_00), part}, 0},
+		"an order and a credit":         {[]Event{matched("o-1", 0, 70_00), credited}, reversed, []Event{withdrawn, released("o-1", 1, 70_00), reversed}, 0},
+		"a refund that was not paid":    {[]Event{matched("o-1", 0, 70_00), credited, proposed, agreed}, reversed, []Event{RefundRejected{Transfer: "t-1", Refund: 1, Reason: "reversed"}, withdrawn, released("o-1", 1, 70_00), reversed}, 0},
+		"a refund that was paid":        {[]Event{matched("o-1", 0, 70_00), credited, proposed, agreed, RefundPaid{Transfer: "t-1", Refund: 1}}, reversed, []Event{released("o-1", 1, 70_00), reversed}, -30_00},
+		"an order that gave it back":    {[]Event{matched("o-1", 0, 100_00), TransferReleased{Transfer: "t-1", Order: "o-1", Amount: 100_00, Booking: 1}}, reversed, []Event{reversed}, 0},
+		"an unmatched rest that covers": {[]Event{matched("o-1", 0, 60_00)}, part, []Event{part}, 30_00},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := given[Transfer](t, append([]Event{came}, c.past...)...).when(ReverseTransfer{c.wish}).then(c.want...)
+			b := s.fold(s.past).Buckets()
+			if b.Unmatched != c.left || b.Reversed != c.wish.Amount || b.Orders+b.Credit+b.Refunds+b.Reversed+b.Unmatched != 100_00 {
+				t.Errorf("the money is in %+v", b)
+			}
+		})
+	}
+	given[Transfer](t, came, reversed).when(ReverseTransfer{TransferReversed{Transfer: "t-1", Reversal: "r-2", Amount: 1}}).
+		refused(InvalidInput, "field", "amount", "limit", Money(0).String())
+	given[Transfer](t).when(ReverseTransfer{reversed}).refused(NotFound)
+}
+
+func TestReceiveReversal(t *testing.T) {
+	entry := ReversalReceived{Reversal: "r-1", Statement: "s-1", Amount: 5}
+	match, other := ReversalMatched{Reversal: "r-1", Transfer: "t-1", Rule: "x"}, ReversalMatched{Reversal: "r-1", Transfer: "t-2", Rule: "x"}
+	given[Reversal](t).when(ReceiveReversal{ReversalReceived: entry}).then(entry).when(ReceiveReversal{entry, &match}).then(match).
+		when(ReceiveReversal{entry, &other}).then()
+	given[Reversal](t).when(ReceiveReversal{}).refused(InvalidInput, "field", "amount", "limit", "0,01")
+}
+
+// What an order has of transfers goes and comes, each booking once, and the order counts as paid only while it is covered.
+func TestPaymentTakenBack(t *testing.T) {
+	back := func(booking int, amount Money) TakePaymentBack {
+		return TakePaymentBack{PaymentTakenBack{Order: "o-1", Transfer: "t-1", Amount: amount, ValueOn: "2026-04-01", Booking: booking, Why: ReleasedReversed}}
+	}
+	full := []Event{submitted(t), LetterSent{"o-1", ConfirmTask}, paid("t-1", 859_76)}
+	s := given[Order](t, full...).when(back(1, 859_76)).then(back(1, 859_76).PaymentTakenBack)
+	if o := s.fold(s.past); o.Paid() || o.Status() != AwaitingPayment || o.PaidAmount() != 0 || o.Open() != 859_76 || !o.owes(string(MarkUnpaidTask)) || len(o.Owed()) != 1 {
+		t.Errorf("the order is %+v, %v", o.Status(), o.Owed())
+	}
+	s.when(IssueActivationFile{ActivationFileIssued{Order: "o-1", Line: 1, Licence: s.fold(s.past).Lines[0].Licence, Client: "alfa"}}).refused(OrderNotPaid)
+	s.when(RecordLicencesUnpaid{Order: "o-1"}).then(LicencesMarkedUnpaid{Order: "o-1"})
+	again := paid("t-1", 859_76)
+	again.Booking = 2
+	s.when(recordOf(again)).then(again)
+	if o := s.fold(s.past); !o.Paid() || !o.owes(string(MarkPaidTask)) {
+		t.Errorf("paid again, the order owes %v", o.Owed())
+	}
+	given[Order](t, full...).when(back(1, 859_77)).refused(InvalidInput, "field", "amount", "limit", Money(859_76).String())
+	given[Order](t, append(full, back(1, 859_76).PaymentTakenBack)...).when(CancelOrder{Order: "o-1"}).then(OrderCancelled{Order: "o-1"})
+	delivered := ActivationFileIssued{Order: "o-1", Line: 1}
+	given[Order](t, append(full, delivered, back(1, 859_76).PaymentTakenBack)...).when(CancelOrder{Order: "o-1"}).refused(OrderHasPayments)
+}
+
+func TestUnderpaymentIsWaived(t *testing.T) {
+	for name, c := range map[string]struct {
+		amount, tolerance, waived Money
+	}{
+		"nothing open":         {859_76, 5, 0},
+		"within the tolerance": {859_71, 5, 5},
+		"above it":             {859_70, 5, 0},
+		"no tolerance":         {859_75, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			record := recordOf(paid("t-1", c.amount))
+			record.Tolerance = c.tolerance
+			want := []Event{paid("t-1", c.amount)}
+			if c.waived > 0 {
+				want = append(want, UnderpaymentWaived{Order: "o-1", Amount: c.waived, Limit: c.tolerance})
+			}
+			s := given[Order](t, submitted(t)).when(record).then(want...)
+			if o := s.fold(s.past); o.Paid() != (c.amount+c.waived == 859_76) || o.PaidAmount() != c.amount {
+				t.Errorf("the order is %s, %s paid", o.Status(), o.PaidAmount())
+			}
+		})
+	}
+}
+
+func TestLicencePaymentWithdrawn(t *testing.T) {
+	copied := owned("l-alfa", "alfa", SingleStation, "2.0", 1)
+	copied.Activated = true
+	held, done, gone := heldBy("o-1", "l-alfa"), LicencePaid{Licence: "l-alfa", Order: "o-1"}, LicencePaymentWithdrawn{Licence: "l-alfa", Order: "o-1"}
+	withdraw := WithdrawLicencePayment{Order: "o-1", Licence: "l-alfa"}
+	t.Run("goes back to before the payment", func(t *testing.T) {
+		s := given[Licence](t, copied, held, done).when(withdraw).then(gone)
+		if l := s.fold(s.past); l.Version != "2.0" || !l.Paid || !l.Activated || l.Pending == nil || l.Pending.Order != "o-1" {
+			t.Errorf("licence is %+v", l)
+		}
+		s.when(MarkLicencePaid{Order: "o-1", Licence: "l-alfa"}).then(done)
+		if l := s.fold(s.past); l.Version != "3.0" || !l.Paid || l.Pending != nil {
+			t.Errorf("paid again, the licence is %+v", l)
+		}
+	})
+	t.Run("a new copy is unpaid", func(t *testing.T) {
+		s := given[Licence](t, ordered("l-alfa", "o-1"), done).when(withdraw).then(gone)
+		if l := s.fold(s.past); l.Paid || !l.Exists() || l.Pending == nil {
+			t.Errorf("licence is %+v", l)
+		}
+		s.when(WithdrawLicenceOrder{Order: "o-1", Licence: "l-alfa"}).happened()
+		if l := s.fold(s.past); l.Exists() {
+			t.Errorf("given up, the licence is %+v", l)
+		}
+	})
+	t.Run("under a newer order it stays, unpaid", func(t *testing.T) {
+		newer := UpdateOrdered{Licence: "l-alfa", Edition: MultiStation, Version: "3.0", Stations: 5, Order: "o-2"}
+		s := given[Licence](t, copied, held, done, newer).when(withdraw).then(gone)
+		if l := s.fold(s.past); l.Version != "3.0" || l.Paid || l.Pending == nil || l.Pending.Order != "o-2" {
+			t.Errorf("licence is %+v", l)
+		}
+		s.when(MarkLicencePaid{Order: "o-2", Licence: "l-alfa"}).happened()
+		if l := s.fold(s.past); l.Edition != MultiStation || l.Paid {
+			t.Errorf("the newer order paid, the licence is %+v", l)
+		}
+		s.when(MarkLicencePaid{Order: "o-1", Licence: "l-alfa"}).then(done)
+		if l := s.fold(s.past); l.Edition != MultiStation || !l.Paid {
+			t.Errorf("the debt paid, the licence is %+v", l)
+		}
+	})
+	given[Licence](t, copied, held).when(withdraw).then()
+}
