@@ -1,6 +1,9 @@
 package domain
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // TimeLimits are the vendor's days around the day on which an order is due. An order keeps those under which it was placed.
 type TimeLimits struct {
@@ -88,6 +91,21 @@ func (o Order) hasLeft(letter TaskKind) bool { return slices.Contains(o.Letters,
 // IsDue tells whether a task is to be done on a day, as far as its own days go; a failure may put it off.
 func (t Task) IsDue(today Day) bool {
 	return t.DueOn <= today && (t.LastOn == "" || today <= t.LastOn)
+}
+
+// From is the first moment at which a task is to be done; zero: at once.
+func (t Task) From() time.Time { return begins(t.DueOn) }
+
+// Until is the first moment at which a task makes no sense any more; zero: it always does.
+func (t Task) Until() time.Time { return begins(t.LastOn.after(1)) }
+
+// begins is the first moment of a day that was reckoned, zero of no day.
+func begins(day Day) time.Time {
+	at, err := day.Begins()
+	if err != nil {
+		return time.Time{}
+	}
+	return at.UTC()
 }
 
 func (o *Order) evolveDeadlines(event Event) {

@@ -390,10 +390,11 @@ type RetryTask struct {
 // Stream of the order.
 func (c RetryTask) Stream() string { return OrderStream(c.Order) }
 
-// Decide refuses what is neither owed nor skipped; a task that is due anyway needs no wish.
+// Decide refuses what is neither owed by now nor skipped; a task that is due anyway needs no wish.
 func (c RetryTask) Decide(o Order) ([]Event, error) {
+	owed := slices.ContainsFunc(o.Owed(), func(t Task) bool { return t.ID == c.Task && t.IsDue(DayOf(c.At)) })
 	switch {
-	case !o.isSkipped(c.Task) && !o.owes(c.Task):
+	case !o.isSkipped(c.Task) && !owed:
 		return nil, refuse(NotFound)
 	case !o.isSkipped(c.Task) && !o.Failures[c.Task].NextAt.After(c.At):
 		return nil, nil

@@ -152,6 +152,10 @@ func (f *Fulfilment) reaction(event domain.Event) func(context.Context) error {
 		return fulfil(e.Order)
 	case domain.OrderCancelled:
 		return fulfil(e.Order)
+	case domain.OrderExpired:
+		return fulfil(e.Order)
+	case domain.OrderLapsed:
+		return fulfil(e.Order)
 	case domain.ActivationFileResendRequested:
 		return fulfil(e.Order)
 	case domain.TaskRetryRequested:
@@ -197,7 +201,9 @@ func (d dossier) cause(task domain.Task, step string, at time.Time) domain.Cause
 
 // fulfil does what an order owes and is due, in order. A task that fails is recorded and waits; the tasks behind it go on.
 func (f *Fulfilment) fulfil(ctx context.Context, order domain.OrderID) error {
-	return f.fulfilThose(ctx, order, func(_ dossier, task domain.Task) bool { return !task.Failure.NextAt.After(f.Now()) })
+	return f.fulfilThose(ctx, order, func(_ dossier, task domain.Task) bool {
+		return task.IsDue(DayOf(f.Now())) && !task.Failure.NextAt.After(f.Now())
+	})
 }
 
 func (f *Fulfilment) fulfilThose(ctx context.Context, order domain.OrderID, chosen func(dossier, domain.Task) bool) error {
@@ -250,6 +256,20 @@ func (f *Fulfilment) do(ctx context.Context, d dossier, task domain.Task) error 
 		return f.writeToBuyer(ctx, d, task, paymentLetter)
 	case domain.ActivateTask:
 		return f.activate(ctx, d, task)
+	case domain.RemindTask:
+		return f.writeToBuyer(ctx, d, task, reminderLetter)
+	case domain.RemindAgainTask:
+		return f.writeToBuyer(ctx, d, task, lateReminderLetter)
+	case domain.ExpiryNoteTask:
+		return f.writeToBuyer(ctx, d, task, expiryLetter)
+	case domain.BalanceTask:
+		return f.writeToBuyer(ctx, d, task, balanceLetter)
+	case domain.ExpireTask:
+		_, err := domain.Execute(ctx, f.Log, d.cause(task, "expire", f.Now()), domain.ExpireOrder{Order: d.Order.Order, On: DayOf(f.Now())})
+		return err
+	case domain.LapseTask:
+		_, err := domain.Execute(ctx, f.Log, d.cause(task, "lapse", f.Now()), domain.LapseOrder{Order: d.Order.Order, On: DayOf(f.Now())})
+		return err
 	}
 	return fmt.Errorf("no hands for a task of kind %q", task.Kind)
 }
@@ -288,7 +308,12 @@ func (f *Fulfilment) writeToBuyer(ctx context.Context, d dossier, task domain.Ta
 	if err := f.Send(ctx, letter); err != nil {
 		return err
 	}
-	_, err = domain.Execute(ctx, f.Log, d.cause(task, "sent", f.Now()), domain.RecordLetter{Order: d.Order.Order, Kind: task.Kind})
+	by := d.cause(task, "sent", f.Now())
+	if task.Kind == domain.BalanceTask {
+		_, err = domain.Execute(ctx, f.Log, by, domain.RecordBalanceLetter{Order: d.Order.Order, Payments: task.Copy})
+	} else {
+		_, err = domain.Execute(ctx, f.Log, by, domain.RecordLetter{Order: d.Order.Order, Kind: task.Kind})
+	}
 	return err
 }
 

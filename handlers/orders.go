@@ -127,6 +127,8 @@ type orderView struct {
 	Status domain.OrderStatus `json:"status"`
 	At     time.Time          `json:"at"`
 	DueOn  domain.Day         `json:"due_on"`
+	// PayableUntil is the last day whose money still counts at the order's prices; empty: as long as it takes, or no money is waited for.
+	PayableUntil domain.Day `json:"payable_until,omitempty"`
 	amounts
 	Paid domain.Money `json:"paid"`
 	Open domain.Money `json:"open"` // still to be paid; never negative
@@ -141,17 +143,30 @@ type orderView struct {
 
 // MayChange tells whether the page is worth watching.
 func (o orderView) MayChange() bool {
-	return o.Status != domain.Fulfilled && o.Status != domain.CancelledStatus
+	return o.Status != domain.Fulfilled && !o.over()
 }
+
+// over tells that the order delivers nothing any more.
+func (o orderView) over() bool {
+	return o.Status == domain.CancelledStatus || o.Status == domain.LapsedStatus
+}
+
+// Expired tells that only late money is waited for, Lapsed that it did not come.
+func (o orderView) Expired() bool { return o.Status == domain.ExpiredStatus }
+
+// Lapsed tells that the money came neither in time nor late.
+func (o orderView) Lapsed() bool { return o.Status == domain.LapsedStatus }
 
 // WayWidth is the width of the picture of the order's way.
 func (o orderView) WayWidth() int { return wayWidth }
 
 // AwaitsMoney tells whether the data for the transfer are of use.
-func (o orderView) AwaitsMoney() bool { return o.Open > 0 && o.Status != domain.CancelledStatus }
+func (o orderView) AwaitsMoney() bool { return o.Open > 0 && !o.over() }
 
 // Cancellable tells whether the buyer may still cancel.
-func (o orderView) Cancellable() bool { return o.Status == domain.AwaitingPayment && o.Paid == 0 }
+func (o orderView) Cancellable() bool {
+	return (o.Status == domain.AwaitingPayment || o.Expired()) && o.Paid == 0
+}
 
 // transferData is what people copy into their bank's form, beside the open amount. A list of orders leaves all but the
 // title out. Source: R12.
@@ -192,8 +207,9 @@ type orderStep struct {
 
 func orderViewOf(row projections.OrderRow) orderView {
 	open := max(row.Total.Gross-row.Paid, 0)
-	view := orderView{ID: row.Order, Number: row.Number, Status: row.Status, At: row.At, DueOn: row.DueOn, amounts: amountsOf(row.Total),
-		Paid: row.Paid, Open: open, Lines: []orderLine{}, Steps: []orderStep{},
+	view := orderView{ID: row.Order, Number: row.Number, Status: row.Status, At: row.At, DueOn: row.DueOn, PayableUntil: row.PayableUntil,
+		amounts: amountsOf(row.Total),
+		Paid:    row.Paid, Open: open, Lines: []orderLine{}, Steps: []orderStep{},
 		transferData: transferData{Recipient: row.Bank.Recipient, Account: row.Bank.Account, Title: row.Title}}
 	for _, line := range row.Lines {
 		view.Lines = append(view.Lines, orderLine{Line: line.Line.Line, Client: line.Client, ClientName: line.ClientName, Program: line.Program,

@@ -105,7 +105,7 @@ type fact struct {
 // icons stand beside the words of a state, for those who look before they read.
 var icons = map[string]string{
 	string(domain.AwaitingPayment): "○", string(domain.PartlyPaid): "◐", string(domain.PaidStatus): "●", string(domain.Fulfilled): "✓",
-	string(domain.CancelledStatus): "✕", "yes": "✓", "no": "○",
+	string(domain.CancelledStatus): "✕", string(domain.ExpiredStatus): "!", string(domain.LapsedStatus): "✕", "yes": "✓", "no": "○",
 }
 
 // figure is a count as people write it: in groups of three digits from five digits on.

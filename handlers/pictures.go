@@ -45,7 +45,7 @@ func matrixOf(text string) (*matrix, error) {
 
 // milestone is a point on an order's way.
 type milestone struct {
-	What  string    // ordered, letter, money, files or cancelled
+	What  string    // ordered, letter, money, files, cancelled or lapsed
 	State string    // done, now or later
 	At    time.Time // when it was reached; zero: not yet
 	X     int       // where it is drawn
@@ -73,6 +73,8 @@ func wayOf(o orderView) []milestone {
 	way := []milestone{{What: "ordered", At: reached[projections.StepSubmitted]}, {What: "letter", At: reached[projections.StepConfirmationSent]}}
 	if o.Status == domain.CancelledStatus {
 		way = append(way, milestone{What: "cancelled", At: reached[projections.StepCancelled]})
+	} else if o.Lapsed() {
+		way = append(way, milestone{What: "lapsed", At: reached[projections.StepLapsed]})
 	} else {
 		money, files := milestone{What: "money"}, milestone{What: "files"}
 		if o.Open == 0 {

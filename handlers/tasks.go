@@ -13,8 +13,9 @@ import (
 // tasksView is the board of what the process manager owes, with what stands in its way and how far the views are.
 type tasksView struct {
 	Tasks     []taskRow
-	Due       int // of them, whose time has come
-	Late      int // of those, by more than lateAfter
+	Upcoming  bool // the tasks are those of later days
+	Due       int  // of them, whose time has come
+	Late      int  // of those, by more than lateAfter
 	Failing   int
 	Poisoned  []domain.MessagePoisoned
 	Views     []viewLag
@@ -25,15 +26,22 @@ type tasksView struct {
 // lateAfter is how long a due task may wait before the board calls it late.
 const lateAfter = time.Minute
 
+// upcomingMax is how many tasks of later days the board shows.
+const upcomingMax = 200
+
 // taskRow is something that is owed, and for how long.
 type taskRow struct {
 	projections.TaskRow
 	Age time.Duration
 }
 
-// Retryable tells whether a person's wish makes any difference: submissions and bookings are tried again all the time.
+// IsUpcoming tells that the task is not owed yet.
+func (t taskRow) IsUpcoming() bool { return t.Age < 0 }
+
+// Retryable tells whether a person's wish makes any difference: submissions and bookings are tried again all the time, and
+// nothing is done before its day.
 func (t taskRow) Retryable() bool {
-	return t.Task.Kind != domain.PlaceTask && t.Task.Kind != domain.BookTask
+	return !t.IsUpcoming() && t.Task.Kind != domain.PlaceTask && t.Task.Kind != domain.BookTask
 }
 
 // lagMax is the largest lag that is counted, in events; beyond it a view is just far behind.
@@ -51,15 +59,14 @@ func (v viewLag) Far() bool { return v.Lag >= lagMax }
 // Width of the lag's bar, from 0 to 100.
 func (v viewLag) Width() int { return v.Lag * 100 / lagMax }
 
-// showTasks is the board: what is owed, stuck and failing.
+// showTasks is the board: what is owed, stuck and failing; on request what falls due on later days.
 func (s *Server) showTasks(c *call) (reply, error) {
-	rows, err := s.Tables.Tasks(c.Context())
+	rows, err := s.Tables.Tasks(c.Context(), c.at)
 	if err != nil {
 		return reply{}, fmt.Errorf("read tasks: %w", err)
 	}
 	view := tasksView{MayAct: c.account.Role == OperatorRole, Witnessed: s.Evidence.Witnessed()}
 	for _, row := range rows {
-		task := taskRow{TaskRow: row, Age: c.at.Sub(row.Since)}
 		if !row.DueAt.After(c.at) {
 			view.Due++
 		}
@@ -69,7 +76,14 @@ func (s *Server) showTasks(c *call) (reply, error) {
 		if row.Task.Failure.Attempt > 0 {
 			view.Failing++
 		}
-		view.Tasks = append(view.Tasks, task)
+	}
+	if view.Upcoming = c.URL.Query().Has("upcoming"); view.Upcoming {
+		if rows, err = s.Tables.Upcoming(c.Context(), c.at, upcomingMax); err != nil {
+			return reply{}, fmt.Errorf("read upcoming tasks: %w", err)
+		}
+	}
+	for _, row := range rows {
+		view.Tasks = append(view.Tasks, taskRow{TaskRow: row, Age: c.at.Sub(row.Since)})
 	}
 	if view.Poisoned, err = s.poisoned(c.Context()); err != nil {
 		return reply{}, err

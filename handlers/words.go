@@ -82,6 +82,9 @@ func (c *call) sentence(refusal domain.Refusal) string { return Sentence(refusal
 func Sentence(refusal domain.Refusal, l domain.Language) string {
 	var facts []any
 	for name, value := range refusal.Facts {
+		if name == "until" {
+			value = spoken[l].day(domain.Day(value))
+		}
 		facts = append(facts, strings.ReplaceAll(name, "-", "_"), value)
 	}
 	text, err := spoken[l].text("refusal."+refusal.Code, facts...)

@@ -152,7 +152,7 @@ func wordsUsed(t *testing.T) map[string]bool {
 		used["event."+kind.Name] = true
 	}
 	family("field.", fieldsWithNames(t)...)
-	family("way.", "ordered", "letter", "money", "files", "cancelled", "done", "now", "later")
+	family("way.", "ordered", "letter", "money", "files", "cancelled", "lapsed", "done", "now", "later")
 	family("step.", constantsIn(t, "../projections/orders.go", "", "Step")...)
 	return used
 }

@@ -38,6 +38,7 @@ type updateOfferRow struct {
 	Reason          []byte // as the domain sees licence and price list alone
 	InCart          bool
 	PendingNumber   string
+	PendingUntil    domain.Day // last day for late money, when the viewer's own order holds the licence and has expired
 	Total           int
 }
 
@@ -59,7 +60,8 @@ var selectUpdates = listed{
 		p.name as programname, u.edition, u.version_from as "from", u.version_to as "to", e.stations,
 		u.to_multi_station as tomultistation, u.net, u.vat_rate as vatrate, owner.id = $1 as own,
 		owner.distributor <> '' as hasdistributor, coalesce(distributor.name, '') as distributorname, u.obstacle as reason,
-		exists (select from cart_items i where i.licence = u.licence) as incart, coalesce(o.number, '') as pendingnumber, page.total
+		exists (select from cart_items i where i.licence = u.licence) as incart, coalesce(o.number, '') as pendingnumber,
+		case when o.buyer = $1 and o.status = '` + string(domain.ExpiredStatus) + `' then o.payable_until else '' end as pendinguntil, page.total
 	from page
 	join updates u on u.licence = page.licence and u.place = page.step
 	join entitlements e on e.licence = u.licence
@@ -99,6 +101,9 @@ func (r updateOfferRow) obstacle() (*domain.Refusal, error) {
 		}
 		if reason.Code == domain.UpdateAlreadyOrdered {
 			reason.Facts["number"] = r.PendingNumber
+			if r.PendingUntil != "" {
+				reason.Facts["until"] = string(r.PendingUntil)
+			}
 		}
 		return &reason, nil
 	}

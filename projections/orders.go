@@ -53,12 +53,17 @@ func (o *orderState) evolve(record domain.Record) {
 	case domain.UnderpaymentWaived:
 		o.Steps = append(o.Steps, OrderStep{What: StepRestWaived, At: at, Amount: e.Amount})
 	case domain.LetterSent:
-		switch e.Kind {
-		case domain.ConfirmTask:
-			o.Steps = append(o.Steps, OrderStep{What: StepConfirmationSent, At: at})
-		case domain.PaymentNoteTask:
-			o.Steps = append(o.Steps, OrderStep{What: StepPaymentNoted, At: at})
+		if what, told := letterSteps[e.Kind]; told {
+			o.Steps = append(o.Steps, OrderStep{What: what, At: at})
 		}
+	case domain.BalanceLetterSent:
+		o.Steps = append(o.Steps, OrderStep{What: StepBalanceSent, At: at})
+	case domain.OrderExpired:
+		o.Steps = append(o.Steps, OrderStep{What: StepExpired, At: at})
+	case domain.OrderRevived:
+		o.Steps = append(o.Steps, OrderStep{What: StepRevived, At: at})
+	case domain.OrderLapsed:
+		o.Steps = append(o.Steps, OrderStep{What: StepLapsed, At: at})
 	case domain.ActivationFileIssued:
 		o.Issued[e.Line] = record.Position
 	case domain.ActivationFileSent:
@@ -110,15 +115,17 @@ func writeOrders(ctx context.Context, s *Session, ids []string, states map[strin
 		return column(ids, func(id string) int64 { return int64(value(states[id])) })
 	}
 	_, err := s.change(ctx, `
-		insert into orders (id, number, buyer, at, due_on, status, net, vat, gross, received, paid, title, state)
-		select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-			$9::bigint[], $10::bigint[], $11::boolean[], $12::text[], $13::json[])
-		on conflict (id) do update set status = excluded.status, received = excluded.received, paid = excluded.paid, state = excluded.state`,
+		insert into orders (id, number, buyer, at, due_on, payable_until, status, net, vat, gross, received, paid, title, state)
+		select * from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::bigint[], $9::bigint[],
+			$10::bigint[], $11::bigint[], $12::boolean[], $13::text[], $14::json[])
+		on conflict (id) do update set payable_until = excluded.payable_until, status = excluded.status, received = excluded.received,
+			paid = excluded.paid, state = excluded.state`,
 		column(ids, func(id string) string { return id }),
 		text(func(o *orderState) string { return o.Order.Number.String() }),
 		text(func(o *orderState) string { return string(o.Order.Buyer) }),
 		text(func(o *orderState) string { return timestamp(o.At) }),
 		text(func(o *orderState) string { return string(o.Order.DueOn) }),
+		text(func(o *orderState) string { return string(o.Order.PayableUntil()) }),
 		text(func(o *orderState) string { return string(o.Order.Status()) }),
 		money(func(o *orderState) domain.Money { return o.Order.Total.Net }),
 		money(func(o *orderState) domain.Money { return o.Order.Total.VAT }),
@@ -186,13 +193,15 @@ type OrderRow struct {
 	BuyerName string
 	At        time.Time
 	DueOn     domain.Day
-	Status    domain.OrderStatus
-	Total     domain.Amounts
-	Paid      domain.Money
-	Title     string // of the transfer
-	Bank      domain.BankData
-	Lines     []OrderLine
-	Steps     []OrderStep
+	// PayableUntil is the last day whose money still counts at the order's prices; empty for an order that waits as long as it takes or does not wait.
+	PayableUntil domain.Day
+	Status       domain.OrderStatus
+	Total        domain.Amounts
+	Paid         domain.Money
+	Title        string // of the transfer
+	Bank         domain.BankData
+	Lines        []OrderLine
+	Steps        []OrderStep
 }
 
 // OrderLine is a line with the names behind its identities and how far its activation file has come.
@@ -215,7 +224,20 @@ const (
 	StepPaymentNoted     = "payment-noted"
 	StepFileSent         = "file-sent"
 	StepCancelled        = "cancelled"
+	StepReminded         = "reminded"
+	StepRemindedAgain    = "reminded-again"
+	StepBalanceSent      = "balance-sent"
+	StepExpired          = "expired"
+	StepExpiryNoted      = "expiry-noted"
+	StepRevived          = "revived"
+	StepLapsed           = "lapsed"
 )
+
+// letterSteps are the letters about a whole order that its buyer is shown.
+var letterSteps = map[domain.TaskKind]string{
+	domain.ConfirmTask: StepConfirmationSent, domain.PaymentNoteTask: StepPaymentNoted,
+	domain.RemindTask: StepReminded, domain.RemindAgainTask: StepRemindedAgain, domain.ExpiryNoteTask: StepExpiryNoted,
+}
 
 // OrderStep is something that happened to an order.
 type OrderStep struct {
@@ -234,12 +256,12 @@ type storedOrder struct {
 	Total           int // rows on all pages
 }
 
-const orderColumns = `o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon, o.status,
-		o.net, o.vat, o.gross, o.received as paid, o.title`
+const orderColumns = `o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon,
+		o.payable_until as payableuntil, o.status, o.net, o.vat, o.gross, o.received as paid, o.title`
 
 // The part of the orders that waits for money, the columns by which they can be sorted, and what a word is looked for in.
 const (
-	openOrders    = `when 'open' then o.status in ('` + string(domain.AwaitingPayment) + `', '` + string(domain.PartlyPaid) + `')`
+	openOrders    = `when 'open' then o.status in ('` + string(domain.AwaitingPayment) + `', '` + string(domain.PartlyPaid) + `', '` + string(domain.ExpiredStatus) + `')`
 	sortsOfOrders = `when 'state' then o.status when 'gross' then lpad(o.gross::text, 15, '0') when 'due' then o.due_on
 		when 'number' then o.number`
 	searchOrdered = `position(word in o.number) > 0 or position(word in lower(o.title)) > 0`

@@ -314,7 +314,7 @@ func (w *world) checkAgainstTheLog() {
 func (w *world) checkOrdersAgainstTheLog() {
 	w.t.Helper()
 	owed := map[domain.OrderID][]domain.Task{}
-	for _, row := range must(w.tables.Tasks(ctx)) {
+	for _, row := range must(w.tables.Tasks(ctx, w.now.Add(time.Hour))) {
 		if row.Stream == domain.OrderStream(row.Order) {
 			owed[row.Order] = append(owed[row.Order], row.Task)
 		}

@@ -19,7 +19,7 @@ type Tables struct {
 	customer, clients                                      *sqlx.Stmt
 	transfers, totals                                      *sqlx.Stmt
 	corrections                                            *sqlx.Stmt
-	due, tasks, nextDue                                    *sqlx.Stmt
+	due, tasks, upcoming, nextDue                          *sqlx.Stmt
 	allCustomers, allLicences, allOrders, anyOrder         *sqlx.Stmt
 	distributors, catalogue, months, checkpoints           *sqlx.Stmt
 	erasures, deals                                        *sqlx.Stmt
@@ -47,8 +47,9 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.clients, selectClients},
 		{&t.transfers, selectTransfers},
 		{&t.totals, selectTotals},
-		{&t.due, selectTasks + ` where due_at <= $1` + orderByDue + ` limit $2`},
-		{&t.tasks, selectTasks + orderByDue},
+		{&t.due, selectTasks + ` where due_at <= $1` + stillMakesSense + orderByDue + ` limit $2`},
+		{&t.tasks, selectTasks + ` where since <= $1` + stillMakesSense + orderByDue},
+		{&t.upcoming, selectTasks + ` where since > $1` + orderByDue + ` limit $2`},
 		{&t.nextDue, `select due_at from tasks` + orderByDue + ` limit 1`},
 		{&t.allCustomers, selectAllCustomers},
 		{&t.allLicences, selectAllLicences},

@@ -195,6 +195,9 @@ func (d *duties) rows(stream string) []TaskRow {
 	var rows []TaskRow
 	for _, task := range d.owed() {
 		row := TaskRow{Stream: stream, Task: task, Since: d.Since[task.ID]}
+		if from := task.From(); from.After(row.Since) {
+			row.Since = from
+		}
 		switch task.Kind {
 		case domain.LoginTask:
 			row.Customer = d.Customer.ID
@@ -249,9 +252,9 @@ func writeTasks(ctx context.Context, s *Session, streams []string, states map[st
 		return nil
 	}
 	_, err := s.change(ctx, `
-		insert into tasks (stream, id, kind, line, copy, order_id, customer, buyer, transfer, since, due_at, failure)
+		insert into tasks (stream, id, kind, line, copy, order_id, customer, buyer, transfer, since, due_at, until, failure)
 		select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[], $7::text[], $8::text[], $9::text[],
-			$10::timestamptz[], $11::timestamptz[], $12::json[])`,
+			$10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::json[])`,
 		column(rows, func(r TaskRow) string { return r.Stream }),
 		column(rows, func(r TaskRow) string { return r.Task.ID }),
 		column(rows, func(r TaskRow) string { return string(r.Task.Kind) }),
@@ -263,11 +266,20 @@ func writeTasks(ctx context.Context, s *Session, streams []string, states map[st
 		column(rows, func(r TaskRow) string { return string(r.Transfer) }),
 		column(rows, func(r TaskRow) string { return timestamp(r.Since) }),
 		column(rows, func(r TaskRow) string { return timestamp(r.DueAt) }),
+		column(rows, func(r TaskRow) string { return until(r.Task) }),
 		column(rows, func(r TaskRow) string { return encode(r.Task.Failure) }))
 	if err != nil {
 		return fmt.Errorf("write tasks: %w", err)
 	}
 	return nil
+}
+
+// until is when a task stops to make sense, as Postgres writes it.
+func until(task domain.Task) string {
+	if at := task.Until(); !at.IsZero() {
+		return timestamp(at)
+	}
+	return "infinity"
 }
 
 // TaskRow is something that is owed. Which of the identities are filled depends on the kind: Order, Customer and Buyer
@@ -280,7 +292,7 @@ type TaskRow struct {
 	Buyer    domain.CustomerID
 	Transfer domain.TransferID
 	Task     domain.Task
-	Since    time.Time // when it came to be owed
+	Since    time.Time // when it came to be owed; of a task with a day of its own, when that began
 	DueAt    time.Time // Since, or after a failure the moment of the next try
 }
 
@@ -292,14 +304,22 @@ const selectTasks = `
 const orderByDue = `
 	order by due_at, stream, id`
 
+// stillMakesSense leaves out what a portal that slept has missed.
+const stillMakesSense = ` and until > $1`
+
 // Due lists tasks whose time has come, the most overdue first.
 func (t *Tables) Due(ctx context.Context, now time.Time, limit int) ([]TaskRow, error) {
 	return readTasks(ctx, t.due.SelectContext, now, limit)
 }
 
-// Tasks lists everything that is owed, also what waits for its next try.
-func (t *Tables) Tasks(ctx context.Context) ([]TaskRow, error) {
-	return readTasks(ctx, t.tasks.SelectContext)
+// Tasks lists everything that is owed by now, also what waits for its next try.
+func (t *Tables) Tasks(ctx context.Context, now time.Time) ([]TaskRow, error) {
+	return readTasks(ctx, t.tasks.SelectContext, now)
+}
+
+// Upcoming lists what falls due on a later day if nothing happens before, the next first.
+func (t *Tables) Upcoming(ctx context.Context, now time.Time, limit int) ([]TaskRow, error) {
+	return readTasks(ctx, t.upcoming.SelectContext, now, limit)
 }
 
 func readTasks(ctx context.Context, choose func(ctx context.Context, rows any, args ...any) error, args ...any) ([]TaskRow, error) {

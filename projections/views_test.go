@@ -519,7 +519,7 @@ func (w *world) totals() Totals {
 func (w *world) board() []string {
 	w.settle()
 	var seen []string
-	for _, row := range must(w.tables.Tasks(ctx)) {
+	for _, row := range must(w.tables.Tasks(ctx, w.now.Add(time.Hour))) {
 		seen = append(seen, fmt.Sprintf("%s %s", row.Task.ID, row.Task.Kind))
 	}
 	slices.Sort(seen)
@@ -544,7 +544,7 @@ func TestTasks(t *testing.T) {
 	w.mustTick(alfa, Pick{Offer: "l-alfa-2:magazyn-single-2.0-3.0", Item: "i-1"})
 	order := w.send(alfa, "s-1")
 	check(t, "sent", w.board(), "place-"+string(order)+" place")
-	row := must(w.tables.Tasks(ctx))[0]
+	row := must(w.tables.Tasks(ctx, w.now.Add(time.Hour)))[0]
 	if row.Buyer != alfa || row.Customer != alfa || row.Order != order || row.Stream != "cart-c-alfa" || !row.DueAt.Equal(w.now.Truncate(time.Microsecond)) || row.Since != row.DueAt {
 		t.Errorf("task: %+v at %v", row, w.now)
 	}

@@ -80,7 +80,7 @@ func (p *play) run(ctx context.Context) error {
 	return nil
 }
 
-// nothingOwed waits until the process manager's list of tasks is empty.
+// nothingOwed waits until the process manager's list has no task whose day has come.
 func (p *play) nothingOwed(ctx context.Context) (string, error) {
 	last, err := lastPosition(ctx, p.portal.base.Log, 0)
 	if err != nil {
@@ -90,7 +90,7 @@ func (p *play) nothingOwed(ctx context.Context) (string, error) {
 		return "", err
 	}
 	for deadline := p.portal.now().Add(letterPatience); ; time.Sleep(20 * time.Millisecond) {
-		owed, err := p.portal.tables.Tasks(ctx)
+		owed, err := p.portal.tables.Tasks(ctx, p.portal.now())
 		switch {
 		case err != nil:
 			return "", err

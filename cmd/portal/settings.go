@@ -86,6 +86,12 @@ type vendorFacts struct {
 	Account     string `json:"account"` // NRB on which orders are paid
 	Email       string `json:"email"`
 	PaymentDays int    `json:"payment_days"`
+
+	// What happens around the due day; see [domain.TimeLimits]. Each may be missing.
+	RemindBeforeDays *int `json:"remind_before_days"`
+	RemindAfterDays  *int `json:"remind_after_days"`
+	ExpireAfterDays  *int `json:"expire_after_days"`
+	GraceDays        *int `json:"grace_days"`
 }
 
 const vendorExample = `{"name": "NetRom", "nip": "1234563218", "account": "84 1020 5558 0000 1234 0000 5678", "email": "poczta@netrom.pl", "payment_days": 14}`
@@ -94,6 +100,15 @@ const vendorExample = `{"name": "NetRom", "nip": "1234563218", "account": "84 10
 const lettersFolder = "letters"
 
 const paymentDaysMax = 365
+
+// The days around the due day of a vendor that says nothing else, and the most that it may say.
+const (
+	remindDays    = 3 // before it, and after it
+	expireDays    = 14
+	graceDays     = 30
+	expireDaysMax = 365
+	graceDaysMax  = 365
+)
 
 func readVendor(dir string) (handlers.Vendor, error) {
 	path := filepath.Join(dir, vendorFile)
@@ -122,9 +137,30 @@ func (f vendorFacts) check(path string) (handlers.Vendor, error) {
 	if f.PaymentDays < 1 || f.PaymentDays > paymentDaysMax {
 		err = errors.Join(err, fmt.Errorf("payment_days must be from 1 to %d", paymentDaysMax))
 	}
-	if err != nil {
+	limits, limitsErr := f.limits()
+	if err = errors.Join(err, limitsErr); err != nil {
 		return handlers.Vendor{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return handlers.Vendor{Name: f.Name, Email: f.Email, Terms: domain.Terms{
-		Bank: domain.BankData{Recipient: f.Name, NIP: nip, Account: account}, PaymentDays: f.PaymentDays}}, nil
+		Bank: domain.BankData{Recipient: f.Name, NIP: nip, Account: account}, PaymentDays: f.PaymentDays, Limits: &limits}}, nil
+}
+
+// limits are the vendor's days around the due day. A reminder that is not spoken of falls between its neighbours however near they are.
+func (f vendorFacts) limits() (domain.TimeLimits, error) {
+	var err error
+	days := func(name string, said *int, otherwise, low, high int) int {
+		if said == nil {
+			return otherwise
+		}
+		if *said < low || *said > high {
+			err = errors.Join(err, fmt.Errorf("%s must be from %d to %d", name, low, high))
+		}
+		return *said
+	}
+	limits := domain.TimeLimits{GraceDays: days("grace_days", f.GraceDays, graceDays, 0, graceDaysMax),
+		ExpireAfterDays: days("expire_after_days", f.ExpireAfterDays, expireDays, 1, expireDaysMax)}
+	before, after := max(f.PaymentDays-1, 0), max(limits.ExpireAfterDays-1, 0)
+	limits.RemindBeforeDays = days("remind_before_days (less than payment_days; 0: no reminder)", f.RemindBeforeDays, min(remindDays, before), 0, before)
+	limits.RemindAfterDays = days("remind_after_days (less than expire_after_days; 0: no reminder)", f.RemindAfterDays, min(remindDays, after), 0, after)
+	return limits, err
 }
