@@ -96,7 +96,7 @@ func (c *crowd) settleIn(number int, name, distributor string) {
 		{Code: "L-" + name + "-1", Program: "magazyn", Edition: domain.SingleStation, Version: "1.0", Stations: 1, Activated: true},
 		{Code: "L-" + name + "-2", Program: "faktura", Edition: domain.SingleStation, Version: "4.1", Stations: 1, Activated: true},
 	}
-	made := register(c.t, c.portal, importCustomer{Code: "C-" + name, Name: "Spółka Zname" + name, NIP: nipOf(c.t, 777100100+number*37), Email: "zmail-" + name + "@example.com",
+	made := register(c.t, c.portal, importCustomer{Code: "C-" + name, Name: "Spółka Zname" + name, NIP: nipOf(c.t, 77710010+number), Email: "zmail-" + name + "@example.com",
 		Language: domain.Polish, Distributor: name == "beta" || name == "sigma", DistributorCode: distributor, User: "zuser-" + name, Licences: licences})
 	company := made[0]
 	c.companies[name] = company
