@@ -163,6 +163,12 @@ func (m *accessMatrix) path(route route, relation string) string {
 	for gap, value := range m.objects[relation] {
 		path = strings.ReplaceAll(path, gap, value)
 	}
+	switch route.Path {
+	case "/log/trace":
+		path += "?of=" + m.objects[relation]["{order}"]
+	case "/log/streams":
+		path += "?stream=" + m.objects[relation]["{stream}"]
+	}
 	return strings.NewReplacer("{link}", "none", "{letter}", "none", "{number}", "1", "{file}", "portal.css", "{line}", "1", "{program}", "magazyn",
 		"{task}", "confirmation").Replace(path)
 }

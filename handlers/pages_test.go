@@ -78,7 +78,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 	look(w.browser("accounting-1"), "/months")
 	w.sign()
 	auditor := w.browser("auditor-1")
-	for _, path := range []string{"/log", fmt.Sprintf("/log/events/%d", w.firstOf("customer-jagna").Position), "/log/events/" + w.firstOf("transfer-t1").ID} {
+	for _, path := range []string{"/log", "/log/streams", "/log/trace", fmt.Sprintf("/log/events/%d", w.firstOf("customer-jagna").Position), "/log/events/" + w.firstOf("transfer-t1").ID} {
 		look(auditor, path)
 	}
 	if seen < 40 {

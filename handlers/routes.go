@@ -164,6 +164,8 @@ func routes() []route {
 		{get, "/transfers", page, accounting, viewsOfTransfers, (*Server).showTransfers},
 		{get, "/months", page, accounting, viewsOfSums, (*Server).showMonths},
 		{get, "/log", page, auditors, viewsOfLog, (*Server).showLog},
+		{get, "/log/trace", page, auditors, viewsOfLog, (*Server).showTrace},
+		{get, "/log/streams", page, auditors, viewsOfLog, (*Server).showStreams},
 		{get, "/log/events/{event}", page, auditors, viewsOfLog, (*Server).showEvent},
 		{get, "/log/events/{event}/proof", page, auditors, viewsOfLog, (*Server).sendProof},
 		{get, "/sales", page, accounting | operators, viewsOfOrders, (*Server).showSales},
