@@ -100,12 +100,12 @@ type Release struct {
 	Order     domain.OrderID
 	Line      int
 	File      domain.Record   // ActivationFileIssued
-	Payment   domain.Record   // PaymentReceived that completed the payment; without a position: it is not among the records
+	Payment   domain.Record   // which the file names; without a position: it is not among the records of the order
 	Transfer  domain.Record   // TransferReceived, if it is among the records
 	Match     domain.Record   // TransferMatched, likewise
 	Statement domain.Record   // StatementImported, likewise
 	Sent      []domain.Record // ActivationFileSent
-	Paid      bool            // the payments up to that one cover the gross amount
+	Paid      bool            // that payment completed the money, and the order still counted as paid when the file was issued
 }
 
 // Holds tells whether the file was released by a payment: it names one of its order that came before it and completed the money.
@@ -116,35 +116,38 @@ func (r Release) Holds() bool {
 func releasesAmong(records []domain.Record) []Release {
 	var releases []Release
 	for _, record := range records {
-		issued, ok := record.Event.(domain.ActivationFileIssued)
-		if !ok {
-			continue
+		if issued, ok := record.Event.(domain.ActivationFileIssued); ok {
+			releases = append(releases, releaseOf(record, issued, records))
 		}
-		r := Release{Order: issued.Order, Line: issued.Line, File: record}
-		var gross, received domain.Money
-		for _, other := range records {
-			switch e := other.Event.(type) {
-			case domain.OrderSubmitted:
-				if e.Order == issued.Order {
-					gross = e.Total.Gross
-				}
-			case domain.PaymentReceived:
-				if e.Order != issued.Order || r.Payment.Position > 0 {
-					continue
-				}
-				if received += e.Amount; other.ID == issued.Payment {
-					r.Payment, r.Paid = other, gross > 0 && received >= gross
-				}
-			case domain.ActivationFileSent:
-				if e.Order == issued.Order && e.Line == issued.Line {
-					r.Sent = append(r.Sent, other)
-				}
-			}
-		}
-		r.findMoney(records)
-		releases = append(releases, r)
 	}
 	return releases
+}
+
+// releaseOf folds the order up to its file, and notes what made it count as paid.
+func releaseOf(file domain.Record, issued domain.ActivationFileIssued, records []domain.Record) Release {
+	r := Release{Order: issued.Order, Line: issued.Line, File: file}
+	var order domain.Order
+	completed := false // by the event that the file names
+	for _, record := range records {
+		if record.Stream != domain.OrderStream(issued.Order) {
+			continue
+		}
+		if sent, ok := record.Event.(domain.ActivationFileSent); ok && sent.Line == issued.Line {
+			r.Sent = append(r.Sent, record)
+		}
+		if record.ID == issued.Payment {
+			r.Payment = record
+		}
+		if record.Position >= file.Position {
+			continue
+		}
+		before := order.Paid()
+		order.Evolve(record.Event)
+		completed = completed || record.ID == issued.Payment && order.Paid() && !before
+	}
+	r.Paid = completed && order.Paid()
+	r.findMoney(records)
+	return r
 }
 
 // findMoney finds what the bank said of the payment.

@@ -72,10 +72,15 @@ func TestWhatDoesNotReleaseAFile(t *testing.T) {
 	for name, change := range map[string]func([]domain.Record){
 		"too little":    func(r []domain.Record) { r[4].Event = domain.PaymentReceived{Order: "o", Transfer: "t2", Amount: 199} },
 		"later":         func(r []domain.Record) { r[4].Position = 65 },
-		"another order": func(r []domain.Record) { r[4].Event = domain.PaymentReceived{Order: "x", Transfer: "t2", Amount: 200} },
-		"not named":     func(r []domain.Record) { r[5].Event = domain.ActivationFileIssued{Order: "o", Line: 1, Payment: "none"} },
-		"part payment":  func(r []domain.Record) { r[5].Event = domain.ActivationFileIssued{Order: "o", Line: 1, Payment: "p1"} },
-		"no order":      func(r []domain.Record) { r[0].Event = domain.OrderCancelled{} },
+		"another order": func(r []domain.Record) { r[4].Stream = "order-x" },
+		"not named": func(r []domain.Record) {
+			r[5].Event = domain.ActivationFileIssued{Order: "o", Line: 1, Payment: "none"}
+		},
+		"part payment": func(r []domain.Record) { r[5].Event = domain.ActivationFileIssued{Order: "o", Line: 1, Payment: "p1"} },
+		"taken back": func(r []domain.Record) {
+			r[2] = told(55, "back", "p2", "run", 49*time.Hour, domain.PaymentTakenBack{Order: "o", Transfer: "t2", Amount: 200})
+		},
+		"no order": func(r []domain.Record) { r[0].Event = domain.OrderCancelled{} },
 	} {
 		records := paidOrder()
 		change(records)
