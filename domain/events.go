@@ -64,6 +64,8 @@ var Kinds = []Kind{
 	kind[PaymentReceived](1),
 	kind[PaymentTakenBack](1),
 	kind[UnderpaymentWaived](1),
+	kind[ProformaNumberAssigned](1),
+	kind[ProformaIssued](1),
 	kind[InvoiceNumberClaimed](1),
 	kind[InvoiceRecorded](1),
 	kind[OrderExpired](1),

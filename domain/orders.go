@@ -144,6 +144,9 @@ type Order struct {
 	Lapsed       bool               `json:"lapsed,omitempty"`
 	Letters      []TaskKind         `json:"letters,omitempty"`      // reminders and the word of the expiry that have left
 	BalanceTold  int                `json:"balance_told,omitempty"` // payments that the buyer was told of while something was open
+
+	ProformaNumber ProformaNumber  `json:"proforma,omitempty"`
+	Proforma       *ProformaIssued `json:"-"` // has personal data in it and is read from the log only
 }
 
 // FileState is how far the activation file of a line has come.
@@ -180,6 +183,8 @@ func (o *Order) Evolve(event Event) {
 		o.Waived += e.Amount
 		o.Covered = o.Covered || o.Open() <= 0
 		o.forgetFailures()
+	case ProformaIssued:
+		o.ProformaNumber, o.Proforma = e.Number, &e
 	case InvoiceRecorded:
 		o.evolveInvoice(e)
 	case OrderExpired, OrderRevived, OrderLapsed, BalanceLetterSent:

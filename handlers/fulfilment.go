@@ -27,6 +27,7 @@ type Fulfilment struct {
 	Due    func(ctx context.Context, now time.Time, limit int) ([]projections.TaskRow, error)
 	Send   func(ctx context.Context, letter Letter) error
 	Sign   func(facts ActivationFacts) (SignedFile, error)
+	Paper  Paper
 	Link   func(ctx context.Context, account string, link int) (userName, url string, err error)
 	Vendor Vendor
 	Now    func() time.Time
@@ -175,8 +176,12 @@ type dossier struct {
 }
 
 func (f *Fulfilment) openDossier(ctx context.Context, order domain.OrderID) (dossier, error) {
+	return openDossier(ctx, f.Log, order)
+}
+
+func openDossier(ctx context.Context, log domain.Log, order domain.OrderID) (dossier, error) {
 	var d dossier
-	for record, err := range f.Log.Read(ctx, domain.OrderStream(order), 0) {
+	for record, err := range log.Read(ctx, domain.OrderStream(order), 0) {
 		if err != nil {
 			return d, fmt.Errorf("read order: %w", err)
 		}
@@ -247,13 +252,13 @@ func (f *Fulfilment) do(ctx context.Context, d dossier, task domain.Task) error 
 	case domain.ReleaseTask:
 		return f.release(ctx, d, task)
 	case domain.ConfirmTask:
-		return f.writeToBuyer(ctx, d, task, confirmationLetter)
+		return f.writeToBuyer(ctx, d, task, confirmationLetter, f.proforma)
 	case domain.MarkPaidTask:
 		return f.markPaid(ctx, d, task)
 	case domain.MarkUnpaidTask:
 		return f.markUnpaid(ctx, d, task)
 	case domain.PaymentNoteTask:
-		return f.writeToBuyer(ctx, d, task, paymentLetter)
+		return f.writeToBuyer(ctx, d, task, paymentLetter, f.paymentConfirmation)
 	case domain.ActivateTask:
 		return f.activate(ctx, d, task)
 	case domain.RemindTask:
@@ -296,7 +301,10 @@ func (f *Fulfilment) markPaid(ctx context.Context, d dossier, task domain.Task) 
 	return err
 }
 
-func (f *Fulfilment) writeToBuyer(ctx context.Context, d dossier, task domain.Task, compose func(Vendor, dossier, domain.Customer) (Letter, error)) error {
+// enclosure makes a file that goes with a letter to the buyer.
+type enclosure func(context.Context, dossier, domain.Task, domain.Customer) (Attachment, error)
+
+func (f *Fulfilment) writeToBuyer(ctx context.Context, d dossier, task domain.Task, compose func(Vendor, dossier, domain.Customer) (Letter, error), enclosed ...enclosure) error {
 	buyer, err := domain.Load[domain.Customer](ctx, f.Log, domain.CustomerStream(d.Buyer))
 	if err != nil {
 		return err
@@ -304,6 +312,13 @@ func (f *Fulfilment) writeToBuyer(ctx context.Context, d dossier, task domain.Ta
 	letter, err := compose(f.Vendor, d, buyer.State)
 	if err != nil {
 		return err
+	}
+	for _, make := range enclosed {
+		file, err := make(ctx, d, task, buyer.State)
+		if err != nil {
+			return err
+		}
+		letter.Attachments = append(letter.Attachments, file)
 	}
 	if err := f.Send(ctx, letter); err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/infra/eventstore"
 	"netrom.pl/portal/infra/node"
+	"netrom.pl/portal/infra/paper"
 )
 
 // office is a process manager on a real log, with a letter box that can be told to fail.
@@ -79,6 +80,7 @@ func openOffice(t *testing.T) *office {
 			digest := sha256.Sum256(text)
 			return SignedFile{Name: "file.lic.txt", Bytes: text, Digest: hex.EncodeToString(digest[:]), Key: "key"}, nil
 		},
+		Paper: paper.Printer{},
 		Link: func(_ context.Context, account string, link int) (string, string, error) {
 			return "user", fmt.Sprintf("https://portal.example/password/%s-%d", account, link), nil
 		},

@@ -203,7 +203,7 @@ func TestACorrectedAddressNeedNotWaitForTheNextTry(t *testing.T) {
 	order := o.order()
 	o.pay(order.Total.Gross)
 	o.fail = func(letter Letter) error {
-		if letter.Attachments != nil && letter.To == "biuro@klos.example" {
+		if strings.HasPrefix(letter.Subject, "Plik aktywacyjny") && letter.To == "biuro@klos.example" {
 			return bounced{permanent: true}
 		}
 		return nil

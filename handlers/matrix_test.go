@@ -72,6 +72,7 @@ func newMatrix(t *testing.T) *accessMatrix {
 		buyer.call("POST", "/api/cart/items", map[string]any{"offers": []string{newMagazyn}}, http.StatusOK, nil)
 		var order orderAnswer
 		buyer.call("POST", "/api/orders", nil, http.StatusCreated, &order, "Idempotency-Key", "x")
+		m.issueProforma(domain.OrderID(order.ID))
 		buyer.call("POST", "/api/cart/items", map[string]any{"offers": []string{newMagazyn}}, http.StatusOK, nil)
 		do(m.world, domain.GrantLogin{Customer: id, Account: "user-" + owner, Link: 1})
 		m.people.owners["user-"+owner], m.people.logins["user-"+owner] = id, Login{Account: "user-" + owner, User: owner}
@@ -170,7 +171,7 @@ func (m *accessMatrix) path(route route, relation string) string {
 		path += "?stream=" + m.objects[relation]["{stream}"]
 	}
 	return strings.NewReplacer("{link}", "none", "{letter}", "none", "{number}", "1", "{file}", "portal.css", "{line}", "1", "{program}", "magazyn",
-		"{task}", "confirmation").Replace(path)
+		"{task}", "confirmation", "{document}", "proforma-pl").Replace(path)
 }
 
 func (m *accessMatrix) ask(route route, caller matrixCaller, relation, site string) *httptest.ResponseRecorder {

@@ -135,6 +135,7 @@ type orderView struct {
 	transferData
 	Lines []orderLine `json:"lines"`
 	Steps []orderStep `json:"steps"`
+	orderDocuments
 
 	IsDistributor bool        `json:"-"`
 	Way           []milestone `json:"-"`
@@ -211,6 +212,9 @@ func orderViewOf(row projections.OrderRow) orderView {
 		amounts: amountsOf(row.Total),
 		Paid:    row.Paid, Open: open, Lines: []orderLine{}, Steps: []orderStep{},
 		transferData: transferData{Recipient: row.Bank.Recipient, Account: row.Bank.Account, Title: row.Title}}
+	paid := row.Paid >= row.Total.Gross && row.Status != domain.CancelledStatus
+	view.orderDocuments = documentsOfOrder(row.Proforma, paid, row.Invoices)
+	view.DocumentsAt = "/orders/" + string(row.Order)
 	for _, line := range row.Lines {
 		view.Lines = append(view.Lines, orderLine{Line: line.Line.Line, Client: line.Client, ClientName: line.ClientName, Program: line.Program,
 			ProgramName: line.ProgramName, Licence: line.Licence, Serial: line.Serial, Edition: line.Edition, From: line.From, To: line.To,

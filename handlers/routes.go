@@ -158,6 +158,7 @@ func routes() []route {
 		{get, "/orders/{order}", page, customers, viewsOfOrders, (*Server).showOrder},
 		{get, "/orders/{order}/changes", page, customers, viewsOfOrders, (*Server).watchOrder},
 		{get, "/orders/{order}/files/{line}", page, customers, nil, (*Server).downloadActivationFile},
+		{get, "/orders/{order}/documents/{document}", page, customers, nil, (*Server).downloadDocument},
 		{post, "/orders/{order}/cancel", page, customers, viewsOfOrders, (*Server).cancelOrder},
 
 		// the vendor's people
@@ -170,6 +171,7 @@ func routes() []route {
 		{get, "/log/events/{event}/proof", page, auditors, viewsOfLog, (*Server).sendProof},
 		{get, "/sales", page, accounting | operators, viewsOfOrders, (*Server).showSales},
 		{get, "/sales/{order}", page, accounting | operators, viewsOfOrders, (*Server).showSale},
+		{get, "/sales/{order}/documents/{document}", page, accounting | operators, nil, (*Server).downloadSaleDocument},
 		{get, "/tasks", page, auditors | operators, viewsOfTasks, (*Server).showTasks},
 		{post, "/tasks/{stream}/{task}/retry", page, operators, viewsOfTasks, (*Server).retryTask},
 		{post, "/tasks/{stream}/{task}/skip", page, operators, viewsOfTasks, (*Server).skipTask},
@@ -215,6 +217,7 @@ func routes() []route {
 		{get, "/api/orders", api, customers, viewsOfOrders, (*Server).showOrders},
 		{get, "/api/orders/{order}", api, customers, viewsOfOrders, (*Server).showOrder},
 		{get, "/api/orders/{order}/files/{line}", api, customers, nil, (*Server).downloadActivationFile},
+		{get, "/api/orders/{order}/documents/{document}", api, customers, nil, (*Server).downloadDocument},
 		{post, "/api/orders/{order}/cancel", api, customers, viewsOfOrders, (*Server).cancelOrder},
 
 		// machines

@@ -65,6 +65,7 @@ func (s *Server) showSale(c *call) (reply, error) {
 		return reply{}, c.missing()
 	}
 	view := saleView{saleRow: saleRow{orderViewOf(row), row.Buyer, row.BuyerName}}
+	view.DocumentsAt = "/sales/" + string(row.Order)
 	var order domain.Order
 	reasons := map[string]skippedTask{}
 	for record, err := range s.Log.Read(c.Context(), domain.OrderStream(row.Order), 0) {

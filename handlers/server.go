@@ -24,6 +24,7 @@ type Options struct {
 	SecondFactors SecondFactors
 	Sessions      Sessions
 	Evidence      Evidence
+	Paper         Paper
 	Mailbox       Mailbox                     // nil: there is no page with letters
 	Ready         func(context.Context) error // nil error: log and database answer
 	Vendor        Vendor

@@ -152,6 +152,8 @@ func wordsUsed(t *testing.T) map[string]bool {
 		used["event."+kind.Name] = true
 	}
 	family("field.", fieldsWithNames(t)...)
+	family("documents.", constantsIn(t, "documents.go", "documentKind", "")...)
+	family("documents.pdf-", string(domain.Polish), string(domain.English))
 	family("way.", "ordered", "letter", "money", "files", "cancelled", "lapsed", "done", "now", "later")
 	family("step.", constantsIn(t, "../projections/orders.go", "", "Step")...)
 	return used

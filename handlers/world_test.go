@@ -24,6 +24,7 @@ import (
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/infra/eventstore"
 	"netrom.pl/portal/infra/node"
+	"netrom.pl/portal/infra/paper"
 	"netrom.pl/portal/infra/postgres"
 	"netrom.pl/portal/infra/witness"
 	"netrom.pl/portal/projections"
@@ -94,6 +95,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 		Await: func(ctx context.Context, since projections.Moment, views ...string) (projections.Moment, error) {
 			return projections.Await(ctx, w.views, since, views...)
 		},
+		Paper:  paper.Printer{},
 		Ready:  func(context.Context) error { return nil },
 		Vendor: Vendor{Name: "NetRom", Email: "poczta@netrom.pl", Terms: terms},
 		Now:    func() time.Time { return time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC) },

@@ -19,6 +19,7 @@ var orders = View{
 	Concerns: func(event domain.Event) bool {
 		switch event.(type) {
 		case domain.OrderSubmitted, domain.OrderCancelled, domain.PaymentReceived, domain.PaymentTakenBack, domain.UnderpaymentWaived, domain.LetterSent,
+			domain.ProformaIssued, domain.InvoiceRecorded,
 			domain.ActivationFileIssued, domain.ActivationFileSent, domain.ActivationFileResendRequested,
 			domain.OrderExpired, domain.OrderRevived, domain.OrderLapsed, domain.BalanceLetterSent, domain.TaskSkipped, domain.TaskRetryRequested:
 			return true
@@ -64,6 +65,10 @@ func (o *orderState) evolve(record domain.Record) {
 		o.Steps = append(o.Steps, OrderStep{What: StepRevived, At: at})
 	case domain.OrderLapsed:
 		o.Steps = append(o.Steps, OrderStep{What: StepLapsed, At: at})
+	case domain.ProformaIssued:
+		o.Steps = append(o.Steps, OrderStep{What: StepProforma, At: at})
+	case domain.InvoiceRecorded:
+		o.Steps = append(o.Steps, OrderStep{What: StepInvoice, At: at})
 	case domain.ActivationFileIssued:
 		o.Issued[e.Line] = record.Position
 	case domain.ActivationFileSent:
@@ -185,7 +190,7 @@ func writeActivationFiles(ctx context.Context, s *Session, touched map[domain.Li
 	return nil
 }
 
-// OrderRow is an order. [Tables.Orders] leaves Bank, Lines and Steps empty, [Tables.Order] fills them.
+// OrderRow is an order. [Tables.Orders] leaves all from Bank on empty, [Tables.Order] fills it.
 type OrderRow struct {
 	Order     domain.OrderID
 	Number    domain.OrderNumber
@@ -202,6 +207,8 @@ type OrderRow struct {
 	Bank         domain.BankData
 	Lines        []OrderLine
 	Steps        []OrderStep
+	Proforma     domain.ProformaNumber // empty: none was issued
+	Invoices     []domain.InvoiceRecorded
 }
 
 // OrderLine is a line with the names behind its identities and how far its activation file has come.
@@ -223,6 +230,8 @@ const (
 	StepRestWaived       = "rest-waived"
 	StepPaymentNoted     = "payment-noted"
 	StepFileSent         = "file-sent"
+	StepProforma         = "proforma"
+	StepInvoice          = "invoice"
 	StepCancelled        = "cancelled"
 	StepReminded         = "reminded"
 	StepRemindedAgain    = "reminded-again"
@@ -364,6 +373,7 @@ func (t *Tables) wholeOrder(ctx context.Context, statement *sqlx.Stmt, args ...a
 		return OrderRow{}, false, err
 	}
 	row.Bank, row.Steps = state.Order.Bank, state.Steps
+	row.Proforma, row.Invoices = state.Order.ProformaNumber, state.Order.Invoices
 	for _, line := range state.Order.Lines {
 		_, issued := state.Issued[line.Line]
 		corrected, newest := corrections[line.Licence]

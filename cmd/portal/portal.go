@@ -20,6 +20,7 @@ import (
 	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/infra/activation"
 	"netrom.pl/portal/infra/mail"
+	"netrom.pl/portal/infra/paper"
 	"netrom.pl/portal/infra/pubsub"
 	"netrom.pl/portal/projections"
 )
@@ -117,13 +118,13 @@ func (p *portal) hireProcessManager(s settings) error {
 		return err
 	}
 	p.fulfilment = &handlers.Fulfilment{
-		Log: p.log, Due: p.tables.Due, Send: sending(post, p.vendor), Sign: signing(key), Link: p.link, Vendor: p.vendor, Now: p.now, Logger: p.logger,
+		Log: p.log, Due: p.tables.Due, Send: sending(post, p.vendor), Sign: signing(key), Paper: paper.Printer{}, Link: p.link, Vendor: p.vendor, Now: p.now, Logger: p.logger,
 	}
 	p.poison = pubsub.NewPublisher(p.base.Log, p.now)
 	door := handlers.New(handlers.Options{
 		Log: p.log, Tables: p.tables, Settle: p.settle, Await: p.await, Accounts: people{p.base.Vault}, Sessions: people{p.base.Vault},
 		Logins: people{p.base.Vault}, SecondFactors: people{p.base.Vault}, PoisonQueue: poisonStream, AuditorsSeePersonalData: s.open,
-		Evidence: p.evidence, Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: p.demoLogins(s.demo),
+		Evidence: p.evidence, Paper: paper.Printer{}, Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: p.demoLogins(s.demo),
 		HTTPS: isHTTPS(p.vendor.URL), Now: p.now, NewID: uuid.NewString, Logger: p.logger,
 	})
 	p.server = &http.Server{
