@@ -147,10 +147,17 @@ func (f *Fulfilment) paymentConfirmation(_ context.Context, d dossier, _ domain.
 	return Attachment{Name: confirmationFile(d.Number), Type: pdfType, Content: file}, err
 }
 
-// confirmation is what there is to confirm of a paid order; what came afterwards does not change it.
+// confirmation is what there is to confirm of a paid order: how it stood when it last became paid. What came afterwards does not change it.
 func (d dossier) confirmation(buyer domain.Customer) domain.PaymentConfirmation {
-	order, payment := d.whenPaid()
-	return domain.PaymentConfirmation{Order: order, BuyerName: buyer.Name, BuyerNIP: buyer.NIP, On: DayOf(payment.Metadata.At)}
+	confirmed := domain.PaymentConfirmation{BuyerName: buyer.Name, BuyerNIP: buyer.NIP}
+	var order domain.Order
+	for _, record := range d.records {
+		before := order.Paid()
+		if order.Evolve(record.Event); order.Paid() && !before {
+			confirmed.Order, confirmed.On = order, DayOf(record.Metadata.At)
+		}
+	}
+	return confirmed
 }
 
 // downloadDocument hands a document about an order to its buyer.

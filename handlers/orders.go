@@ -212,7 +212,7 @@ func orderViewOf(row projections.OrderRow) orderView {
 		amounts: amountsOf(row.Total),
 		Paid:    row.Paid, Open: open, Lines: []orderLine{}, Steps: []orderStep{},
 		transferData: transferData{Recipient: row.Bank.Recipient, Account: row.Bank.Account, Title: row.Title}}
-	paid := row.Paid >= row.Total.Gross && row.Status != domain.CancelledStatus
+	paid := row.Status == domain.PaidStatus || row.Status == domain.Fulfilled
 	view.orderDocuments = documentsOfOrder(row.Proforma, paid, row.Invoices)
 	view.DocumentsAt = "/orders/" + string(row.Order)
 	for _, line := range row.Lines {

@@ -125,7 +125,7 @@ func (s *sheet) payment(words labels, order domain.OrderSubmitted, issued domain
 // paymentsShown is how many payments a confirmation lists one by one; the ones before are summed up in one row.
 const paymentsShown = 25
 
-// PaymentConfirmation confirms that the money of an order has come.
+// PaymentConfirmation confirms that the money of an order has come; what was taken back stands below with a minus.
 func (Printer) PaymentConfirmation(c domain.PaymentConfirmation, language domain.Language) ([]byte, error) {
 	words, err := labelsOf(language)
 	if err != nil {
@@ -142,7 +142,10 @@ func (Printer) PaymentConfirmation(c domain.PaymentConfirmation, language domain
 	s.paragraph(margin, bodyWidth, words.confirmed, regular, textSize+1)
 	s.y += 5
 	facts := []fact{{words.valueOn, words.received}}
-	payments := order.Payments
+	payments := slices.Clone(order.Payments)
+	for _, back := range order.TakenBack {
+		payments = append(payments, domain.PaymentReceived{Amount: -back.Amount, ValueOn: back.ValueOn})
+	}
 	if earlier := len(payments) - paymentsShown; earlier > 0 {
 		var sum domain.Money
 		for _, payment := range payments[:earlier] {
@@ -154,6 +157,9 @@ func (Printer) PaymentConfirmation(c domain.PaymentConfirmation, language domain
 		facts = append(facts, fact{day(payment.ValueOn), payment.Amount.String()})
 	}
 	facts = append(facts, fact{words.sum, order.PaidAmount().String()}, fact{words.ordered, order.Total.Gross.String()})
+	if order.Waived > 0 {
+		facts = append(facts, fact{words.waived, order.Waived.String()})
+	}
 	if over := -order.Open(); over > 0 {
 		facts = append(facts, fact{words.overpaid, over.String()})
 	}

@@ -90,6 +90,13 @@ func TestPaymentConfirmation(t *testing.T) {
 	says(t, confirmation(t, domain.Polish), "Potwierdzenie wpłaty", "Zamówienie 2026/000123", "Opłacone dnia", "Łącznik", "20.11.2026", "1 000,00 zł", "900,00 zł",
 		"Razem wpłaty", "1 900,00 zł", "1 841,38 zł", "Nadpłata", "58,62 zł")
 	says(t, confirmation(t, domain.English), "Confirmation of payment", "Overpaid")
+	moved := domain.Order{OrderSubmitted: orderOf(3), Payments: []domain.PaymentReceived{{Amount: 1841_38, ValueOn: "2026-11-20"}, {Amount: 1841_36, ValueOn: "2026-11-24"}},
+		TakenBack: []domain.PaymentTakenBack{{Amount: 1841_38, ValueOn: "2026-11-23"}}, Waived: 2}
+	back, err := Printer{}.PaymentConfirmation(domain.PaymentConfirmation{Order: moved, BuyerName: "x", On: "2026-11-24"}, domain.Polish)
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, back, "23.11.2026\n-1 841,38 zł", "Razem wpłaty\n1 841,36 zł", "Umorzona reszta\n0,02 zł")
 	order := domain.Order{OrderSubmitted: orderOf(1)}
 	for i := range 60 {
 		order.Payments = append(order.Payments, domain.PaymentReceived{Amount: domain.Money(10_00 + i), ValueOn: "2026-11-20"})

@@ -16,7 +16,7 @@ type labels struct {
 	single, multi, amountsIn, carried, brought, total, toPay string
 	received, paidBefore, recipient, title, scan, page       string
 	valueOn, sum, overpaid, ordered, program, paidOn         string
-	otherRates                                               string
+	otherRates, waived                                       string
 }
 
 var spoken = map[domain.Language]labels{
@@ -31,7 +31,7 @@ var spoken = map[domain.Language]labels{
 		carried: "Do przeniesienia", brought: "Z przeniesienia", total: "Razem", toPay: "Do zapłaty", paidBefore: "Zapłacono wcześniej",
 		recipient: "Odbiorca", title: "Tytuł przelewu", scan: "Kod do przelewu w aplikacji banku", page: "Strona %d z %d",
 		valueOn: "Data wpływu", received: "Wpłynęło", sum: "Razem wpłaty", overpaid: "Nadpłata", ordered: "Wartość zamówienia brutto",
-		paidOn: "Opłacone dnia", otherRates: "pozostałe stawki",
+		paidOn: "Opłacone dnia", otherRates: "pozostałe stawki", waived: "Umorzona reszta",
 	},
 	domain.English: {
 		proforma: "Proforma invoice", confirmation: "Confirmation of payment",
@@ -44,7 +44,7 @@ var spoken = map[domain.Language]labels{
 		carried: "Carried forward", brought: "Brought forward", total: "Total", toPay: "To be paid", paidBefore: "Paid before",
 		recipient: "Recipient", title: "Transfer title", scan: "Code for the transfer in a Polish bank's app", page: "Page %d of %d",
 		valueOn: "Value date", received: "Received", sum: "Payments in all", overpaid: "Overpaid", ordered: "Order, gross",
-		paidOn: "Paid on", otherRates: "other rates",
+		paidOn: "Paid on", otherRates: "other rates", waived: "Rest waived",
 	},
 }
 
