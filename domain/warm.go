@@ -67,6 +67,19 @@ func (w *Warm) forgetOldest() {
 	}
 }
 
+// Forget drops every state, so that nothing of what was erased in the log stays in memory. States of commands that run in
+// this moment stay until the next time.
+func (w *Warm) Forget() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for name, element := range w.streams {
+		if element.Value.(*warmStream).users == 0 {
+			w.recent.Remove(element)
+			delete(w.streams, name)
+		}
+	}
+}
+
 func executeWarm[S any, P State[S]](ctx context.Context, w *Warm, by Cause, command Command[S]) (Outcome, error) {
 	stream := w.enter(command.Stream())
 	defer w.leave(stream)

@@ -225,3 +225,22 @@ func TestWarmStateIsTheState(t *testing.T) {
 		t.Errorf("remembered is %+v, the log says %+v", remembered, loaded.State)
 	}
 }
+
+// What was erased in the log does not stay in memory.
+func TestWarmForgetsOnDemand(t *testing.T) {
+	warm := KeepWarm(&memory{}, 10)
+	register := RegisterCustomer(alfaRegistered)
+	if _, err := Execute(t.Context(), warm, Cause{Command: "c-1"}, register); err != nil {
+		t.Fatal(err)
+	}
+	if len(warm.streams) != 1 {
+		t.Fatalf("%d streams are remembered", len(warm.streams))
+	}
+	warm.Forget()
+	if len(warm.streams) != 0 || warm.recent.Len() != 0 {
+		t.Errorf("%d streams are remembered afterwards", len(warm.streams))
+	}
+	if outcome, err := Execute(t.Context(), warm, Cause{Command: "c-2"}, register); err != nil || len(outcome.Events) != 0 {
+		t.Errorf("the next command gave %v, %v", outcome, err)
+	}
+}

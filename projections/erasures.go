@@ -9,6 +9,9 @@ import (
 	"netrom.pl/portal/domain"
 )
 
+// Personal are the tables that show personal data.
+var Personal = []string{"customers", "activation_emails", "transfers"}
+
 // ErasureStage is how far the erasure of a customer's personal data has come; empty when nobody wants it.
 type ErasureStage string
 

@@ -89,6 +89,9 @@ func importFiles(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	importer := newImporter(base)
 	err = importer.loadAll(ctx, files)
 	fmt.Fprintf(stdout, "%d facts recorded, %d were known already.\n", importer.recorded, importer.known)
+	if len(importer.erased) > 0 {
+		fmt.Fprintf(stdout, "Left out, because their personal data were erased: %s. Whoever comes back is registered under a new code.\n", strings.Join(importer.erased, ", "))
+	}
 	return errors.Join(err, base.Close())
 }
 
@@ -100,6 +103,7 @@ type importer struct {
 	run           string // correlation of everything that this run does
 	recorded      int
 	known         int
+	erased        []string // codes of customers whose personal data were erased; they stay so
 }
 
 func newImporter(base *foundation.Foundation) *importer {
@@ -168,6 +172,13 @@ func (i *importer) customer(ctx context.Context, c importCustomer) error {
 		return fmt.Errorf("import customer %s: %w", c.Code, err)
 	}
 	id := domain.CustomerIDOf(c.Code)
+	switch known, err := domain.Load[domain.Customer](ctx, i.log, domain.CustomerStream(id)); {
+	case err != nil:
+		return err
+	case known.State.Forgotten():
+		i.erased = append(i.erased, c.Code)
+		return nil
+	}
 	register := domain.RegisterCustomer{Customer: id, Name: c.Name, NIP: nip, Email: c.Email, Language: c.Language, Distributor: c.Distributor}
 	if err := importCommand(ctx, i, register, "customer", c.Code); err != nil {
 		return err

@@ -9,6 +9,7 @@ func main() {
 		{Name: "demo", Does: "start it with demonstration data; with -once, play the main job and end", Run: playDemo},
 		{Name: "import", Does: "register catalogue and customers from files", Run: importFiles},
 		{Name: "account", Does: "make an account for the vendor's own people, or a fresh link for one", Run: makeAccount},
+		{Name: "forget", Does: "erase the personal data of a customer; two operators have to want it", Run: forgetCustomer},
 		{Name: "rebuild", Does: "fold the log into fresh read models and compare them with the live ones", Run: rebuild},
 	})
 }

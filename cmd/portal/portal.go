@@ -37,6 +37,7 @@ type portal struct {
 	checkpoints string // where they are copied to
 	evidence    *evidence
 	poison      message.Publisher
+	eraser      *eraser
 	server      *http.Server
 	listener    net.Listener
 	logger      *slog.Logger
@@ -91,7 +92,8 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 		p.vendor.URL = listenURL(s.listen, p.listener.Addr())
 	}
 	p.checkpoints, p.evidence = s.checkpoints, newEvidence(p.base)
-	p.log = domain.KeepWarm(p.base.Log, warmStreamsMax)
+	warm := domain.KeepWarm(p.base.Log, warmStreamsMax)
+	p.log = warm
 	if p.views, err = p.base.OpenSchema(ctx, foundation.ViewsSchema); err != nil {
 		return err
 	}
@@ -100,6 +102,11 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	p.onClose(p.tables.Close)
+	p.eraser = &eraser{base: p.base, log: p.log, tables: p.tables, list: forgottenIn(s.data, s.checkpoints), forget: warm.Forget, now: p.now, logger: p.logger,
+		settle: func(ctx context.Context, at domain.Position) error { return p.base.Settle(ctx, p.views, at) }}
+	if err := p.eraser.forgetAgain(ctx); err != nil {
+		return err
+	}
 	if err := p.hireProcessManager(s); err != nil {
 		return err
 	}
@@ -180,6 +187,7 @@ func (p *portal) run(ctx context.Context) error {
 	running.Go(func() { p.keepProcessManager(ctx) })
 	running.Go(func() { p.keepWitness(ctx) })
 	running.Go(func() { p.sweep(ctx) })
+	running.Go(func() { p.keepForgetting(ctx) })
 	running.Go(func() {
 		select {
 		case <-ctx.Done():

@@ -122,6 +122,45 @@ func (o *Outbox) Read(name string) (Letter, []byte, error) {
 	return letter, raw, err
 }
 
+// unfinishedAge is how old a file must be that Send has begun and not finished, to count as left behind by a crash.
+const unfinishedAge = time.Hour
+
+// Remove deletes the letters that are wanted to go, and what crashes have left behind of others. It tells how many letters went.
+func (o *Outbox) Remove(ctx context.Context, wanted func(Letter) bool) (removed int, err error) {
+	entries, err := fs.ReadDir(o.folder.FS(), ".")
+	if err != nil {
+		return 0, fmt.Errorf("remove letters: %w", err)
+	}
+	for _, entry := range entries {
+		if err := ctx.Err(); err != nil {
+			return removed, fmt.Errorf("remove letters: %w", err)
+		}
+		gone, err := o.removeIf(entry, wanted)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) { // somebody else was first
+			return removed, fmt.Errorf("remove letters: %s: %w", entry.Name(), err)
+		}
+		if gone {
+			removed++
+		}
+	}
+	return removed, nil
+}
+
+func (o *Outbox) removeIf(entry fs.DirEntry, wanted func(Letter) bool) (removed bool, err error) {
+	if !isLetterName(entry.Name()) {
+		info, err := entry.Info()
+		if err != nil || !info.Mode().IsRegular() || !strings.HasPrefix(entry.Name(), ".") || time.Since(info.ModTime()) < unfinishedAge {
+			return false, err
+		}
+		return false, o.folder.Remove(entry.Name())
+	}
+	letter, _, err := o.Read(entry.Name())
+	if err != nil || !wanted(letter) {
+		return false, err
+	}
+	return true, o.folder.Remove(entry.Name())
+}
+
 func (o *Outbox) read(name string, limit int64) ([]byte, error) {
 	file, err := o.folder.Open(name)
 	if err != nil {

@@ -124,3 +124,32 @@ func TestFolderTakesManyAtOnce(t *testing.T) {
 		t.Errorf("list: %+v, %v; want the one letter", list, err)
 	}
 }
+
+func TestFolderRemovesLetters(t *testing.T) {
+	folder, dir := openFolder(t)
+	goes, stays := example(), example()
+	goes.ID, goes.To = "goes", "jan@firma.example"
+	for _, letter := range []Letter{goes, stays} {
+		if err := folder.Send(t.Context(), letter); err != nil {
+			t.Fatal(err)
+		}
+	}
+	long, now := time.Now().Add(-2*unfinishedAge), time.Now()
+	for name, at := range map[string]time.Time{".old.eml-1-1": long, ".young.eml-1-1": now, "notes.txt": long} {
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(path, []byte("To: jan@firma.example"), 0o600), os.Chtimes(path, at, at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for again, want := range []int{1, 0} {
+		removed, err := folder.Remove(t.Context(), func(l Letter) bool { return l.To == goes.To })
+		if removed != want || err != nil {
+			t.Errorf("time %d: %d removed, %v", again+1, removed, err)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(dir, "*"))
+	want := []string{filepath.Join(dir, ".young.eml-1-1"), filepath.Join(dir, stays.ID+suffix), filepath.Join(dir, "notes.txt")}
+	if err != nil || !reflect.DeepEqual(left, want) {
+		t.Errorf("left are %v, %v; want %v", left, err, want)
+	}
+}

@@ -50,6 +50,48 @@ func (v *Vault) Destroy(ctx context.Context, keys ...KeyID) (destroyed int, err 
 	return destroyed, nil
 }
 
+// Alive returns those of the keys that are there, in no particular order.
+func (v *Vault) Alive(ctx context.Context, keys ...KeyID) ([]KeyID, error) {
+	var subjects, purposes pq.StringArray
+	for _, id := range keys {
+		subjects, purposes = append(subjects, id.Subject), append(purposes, id.Purpose)
+	}
+	alive := []KeyID{}
+	err := v.db.SelectContext(ctx, &alive, `select subject, purpose from vault.keys k
+		join (select distinct * from unnest($1::text[], $2::text[]) as t (subject, purpose)) as wanted using (subject, purpose) where k.key is not null`, subjects, purposes)
+	if err != nil {
+		return nil, fmt.Errorf("look for %d keys: %w", len(keys), err)
+	}
+	return alive, nil
+}
+
+// ToScrub tells whether keys were destroyed since the database's files were last
+// cleared of them, and the epoch to tell Scrubbed afterwards.
+func (v *Vault) ToScrub(ctx context.Context) (epoch int64, owed bool, err error) {
+	var known struct{ Epoch, Scrubbed int64 }
+	if err := v.db.GetContext(ctx, &known, `select epoch, scrubbed from vault.forgetting`); err != nil {
+		return 0, false, fmt.Errorf("look for destroyed keys: %w", err)
+	}
+	return known.Epoch, known.Epoch > known.Scrubbed, nil
+}
+
+// Scrubbed notes that the files were cleared of what was destroyed up to an epoch.
+func (v *Vault) Scrubbed(ctx context.Context, epoch int64) error {
+	if _, err := v.db.ExecContext(ctx, `update vault.forgetting set scrubbed = greatest(scrubbed, $1)`, epoch); err != nil {
+		return fmt.Errorf("note that destroyed keys are cleared away: %w", err)
+	}
+	return nil
+}
+
+// Tables lists the vault's tables with their schema, for [postgres.Scrub].
+func (v *Vault) Tables(ctx context.Context) (tables []string, err error) {
+	err = v.db.SelectContext(ctx, &tables, `select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'vault' order by 1`)
+	if err != nil {
+		return nil, fmt.Errorf("list the vault's tables: %w", err)
+	}
+	return tables, nil
+}
+
 func (id KeyID) check() error {
 	return errors.Join(checkText("subject of key", id.Subject, subjectLimitBytes), checkText("purpose of key", id.Purpose, purposeLimitBytes))
 }

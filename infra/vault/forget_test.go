@@ -1,6 +1,7 @@
 package vault
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,6 +38,39 @@ func TestDestroyedKeyIsGoneInEveryProcess(t *testing.T) {
 		if _, ok, err := process.Find(w.ctx, kept.Subject, kept.Purpose); !ok || err != nil {
 			t.Errorf("a process has lost another key: %v", err)
 		}
+	}
+}
+
+func TestFilesAreToBeScrubbedAfterKeysWereDestroyed(t *testing.T) {
+	w := newWorld(t)
+	id := KeyID{"customer-1", "contact"}
+	if _, err := w.Key(w.ctx, id.Subject, id.Purpose); err != nil {
+		t.Fatal(err)
+	}
+	if _, owed, err := w.ToScrub(w.ctx); owed || err != nil {
+		t.Fatalf("nothing was destroyed: %t, %v", owed, err)
+	}
+	if alive, err := w.Alive(w.ctx, id, id, KeyID{"customer-2", "contact"}); len(alive) != 1 || alive[0] != id || err != nil {
+		t.Errorf("alive: %v, %v", alive, err)
+	}
+	if _, err := w.Destroy(w.ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	if alive, err := w.Alive(w.ctx, id); len(alive) != 0 || err != nil {
+		t.Errorf("alive: %v, %v", alive, err)
+	}
+	epoch, owed, err := w.open().ToScrub(w.ctx)
+	if !owed || err != nil {
+		t.Fatalf("a key was destroyed: %t, %v", owed, err)
+	}
+	if err := w.Scrubbed(w.ctx, epoch); err != nil {
+		t.Fatal(err)
+	}
+	if _, owed, err := w.ToScrub(w.ctx); owed || err != nil {
+		t.Errorf("still owed: %t, %v", owed, err)
+	}
+	if tables, err := w.Tables(w.ctx); !slices.Contains(tables, "vault.keys") || err != nil {
+		t.Errorf("tables: %v, %v", tables, err)
 	}
 }
 
