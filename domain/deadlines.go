@@ -71,7 +71,7 @@ func (o Order) owedInTime(owe func(owed bool, task Task)) {
 	if o.Limits == nil || o.over() || o.Covered {
 		return
 	}
-	owe(len(o.Payments) > o.BalanceTold, Task{Kind: BalanceTask, Copy: len(o.Payments)})
+	owe(len(o.Payments) > o.BalanceTold && o.PaidAmount() > 0, Task{Kind: BalanceTask, Copy: len(o.Payments)})
 	if o.Expiry != nil {
 		owe(!o.hasLeft(ExpiryNoteTask), Task{Kind: ExpiryNoteTask})
 		owe(true, Task{Kind: LapseTask, DueOn: o.Expiry.RevivableUntil.after(StatementDays + 1)})

@@ -10,10 +10,13 @@ import (
 	"pgregory.net/rapid"
 )
 
+// timedTerms are terms with the limits of timed.
+var timedTerms = Terms{Bank: terms.Bank, PaymentDays: terms.PaymentDays, Limits: &TimeLimits{RemindBeforeDays: 3, RemindAfterDays: 3, ExpireAfterDays: 14, GraceDays: 30}}
+
 // timed is o-1 with limits: due on 24 March, in time until 7 April; 30 days of grace.
 func timed(t *testing.T) OrderSubmitted {
 	order := submitted(t)
-	order.Limits = &TimeLimits{RemindBeforeDays: 3, RemindAfterDays: 3, ExpireAfterDays: 14, GraceDays: 30}
+	order.Limits = timedTerms.Limits
 	return order
 }
 

@@ -161,7 +161,7 @@ func (m *market) place(order OrderID) {
 		return working
 	}
 	m.commands++
-	_, err := Place(context.Background(), m.log, by(fmt.Sprint("command ", m.commands)), m.orders[order], order, terms)
+	_, err := Place(context.Background(), m.log, by(fmt.Sprint("command ", m.commands)), m.orders[order], order, timedTerms)
 	m.log.outage = nil
 	if _, no := IsRefusal(err); err != nil && !no && !errors.Is(err, errOutage) {
 		m.Fatal(err)
@@ -169,7 +169,7 @@ func (m *market) place(order OrderID) {
 }
 
 func (m *market) release(order OrderID) {
-	if o := known[Order](m, OrderStream(order)); o.Cancelled {
+	if o := known[Order](m, OrderStream(order)); o.over() {
 		for _, line := range o.Lines {
 			do(m, WithdrawLicenceOrder{Order: order, Licence: line.Licence})
 		}
@@ -199,6 +199,13 @@ func (m *market) fulfil(id OrderID) {
 		do(m, RecordLicencesPaid{Order: id})
 	case ActivateTask:
 		m.activate(order, task)
+	case ExpireTask, LapseTask:
+		if m.number("patience", 0, 2) == 0 {
+			do(m, ExpireOrder{Order: id, On: task.DueOn})
+			do(m, LapseOrder{Order: id, On: task.DueOn})
+		}
+	case BalanceTask:
+		do(m, RecordBalanceLetter{Order: id, Payments: task.Copy})
 	default:
 		do(m, RecordLetter{Order: id, Kind: task.Kind})
 	}

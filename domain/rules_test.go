@@ -41,7 +41,7 @@ func (m *market) judge() {
 	holders := map[LicenceID]OrderID{}
 	for order := range m.book.submitted {
 		state := known[Order](m, OrderStream(order))
-		if state.Cancelled || state.LicencesPaid {
+		if state.over() || state.LicencesPaid {
 			continue
 		}
 		for _, line := range state.Lines {
@@ -110,6 +110,15 @@ func (m *market) judgeMoney(event Event) {
 	case OrderCancelled:
 		if b.money[e.Order] > 0 || b.cancelled[e.Order] {
 			m.Fatalf("cancelled %s with %s", e.Order, b.money[e.Order])
+		}
+		b.cancelled[e.Order] = true
+	case OrderExpired:
+		if covered(e.Order) || b.cancelled[e.Order] {
+			m.Fatalf("%s expired with %s of %s", e.Order, b.money[e.Order], b.due[e.Order])
+		}
+	case OrderLapsed:
+		if covered(e.Order) || b.cancelled[e.Order] {
+			m.Fatalf("%s lapsed with %s of %s", e.Order, b.money[e.Order], b.due[e.Order])
 		}
 		b.cancelled[e.Order] = true
 	case LicencePaid:
@@ -203,7 +212,7 @@ func TestRulesHold(t *testing.T) {
 				m.place(order)
 			}
 			m.release(order)
-			if _, err := Place(context.Background(), m.log, by("last-"+string(order)), m.orders[order], order, terms); err != nil && !errors.Is(err, Refusal{Code: CartChanged}) {
+			if _, err := Place(context.Background(), m.log, by("last-"+string(order)), m.orders[order], order, timedTerms); err != nil && !errors.Is(err, Refusal{Code: CartChanged}) {
 				m.Fatal(err)
 			}
 			m.judge()

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/lib/pq"
+
 	"netrom.pl/portal/domain"
 )
 
-// MonthRow sums up one month of Polish days. Cancelled orders, and what was paid on them, count nowhere.
+// MonthRow sums up one month of Polish days. Cancelled and lapsed orders, and what was paid on them, count nowhere.
 type MonthRow struct {
 	Month    string       // 2026-03
 	Orders   int          // submitted in it
@@ -21,11 +23,11 @@ type MonthRow struct {
 const selectMonths = `
 	with moves as (
 		select to_char(o.at at time zone 'Europe/Warsaw', 'YYYY-MM') as month, 1 as orders, o.gross, 0 as payments, 0::bigint as received
-		from orders o where o.status <> $1
+		from orders o where o.status <> all($1)
 		union all
 		select left(p->>'value_on', 7), 0, 0, 1, (p->>'amount')::bigint
 		from orders o, json_array_elements(case json_typeof(o.state->'order'->'payments') when 'array' then o.state->'order'->'payments' else '[]' end) p
-		where o.status <> $1
+		where o.status <> all($1)
 	), sums as (
 		select month, sum(orders)::bigint as orders, sum(gross)::bigint as gross, sum(payments)::bigint as payments, sum(received)::bigint as received
 		from moves group by month
@@ -36,7 +38,7 @@ const selectMonths = `
 // Months lists every month in which something was ordered or paid, the earliest first.
 func (t *Tables) Months(ctx context.Context) ([]MonthRow, error) {
 	rows := []MonthRow{}
-	if err := t.months.SelectContext(ctx, &rows, domain.CancelledStatus); err != nil {
+	if err := t.months.SelectContext(ctx, &rows, pq.Array([]string{string(domain.CancelledStatus), string(domain.LapsedStatus)})); err != nil {
 		return nil, fmt.Errorf("sum up months: %w", err)
 	}
 	return rows, nil

@@ -25,9 +25,9 @@ func printLedger(w io.Writer, ledger projections.Ledger, totals projections.Tota
 	printTotals(w, totals)
 }
 
-// open is what is still to be paid; nobody waits for the money of a cancelled order.
+// open is what is still to be paid; nobody waits for the money of an order that is over.
 func open(order *projections.History) string {
-	if order.Cancelled {
+	if order.Cancelled || order.Lapsed {
 		return "-"
 	}
 	return order.Open().String()

@@ -35,6 +35,7 @@ type portal struct {
 	publicKeys  activation.Keys
 	fulfilment  *handlers.Fulfilment
 	checkpoints string // where they are copied to
+	clock       func() time.Time
 	evidence    *evidence
 	poison      message.Publisher
 	eraser      *eraser
@@ -59,7 +60,10 @@ const (
 // openPortal opens everything in the order of the circle; nothing runs yet.
 func openPortal(ctx context.Context, s settings, logger *slog.Logger) (*portal, error) {
 	collectSeldom()
-	p := &portal{logger: logger}
+	p := &portal{logger: logger, clock: time.Now}
+	if s.clock != nil {
+		p.clock = s.clock
+	}
 	if err := p.open(ctx, s); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
@@ -174,7 +178,7 @@ func (p *portal) ready(ctx context.Context) error {
 	return errors.Join(p.base.Log.Ping(ctx), p.views.PingContext(ctx))
 }
 
-func (p *portal) now() time.Time { return time.Now() }
+func (p *portal) now() time.Time { return p.clock() }
 
 // run serves until the context ends or something without which the portal is no portal has failed.
 func (p *portal) run(ctx context.Context) error {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/domain"
@@ -25,8 +26,9 @@ type settings struct {
 	url         string
 	smtp        string // SMTP_URL; empty: letters go into the data folder
 	demo        bool
-	checkpoints string // folder to which checkpoints of the log are copied; empty: they stay in the data folder
-	open        bool   // auditors see personal data on the log's page
+	checkpoints string           // folder to which checkpoints of the log are copied; empty: they stay in the data folder
+	open        bool             // auditors see personal data on the log's page
+	clock       func() time.Time // of everything that the portal writes down and waits for; nil: the machine's. Sessions go by the machine's in any case
 }
 
 func (s *settings) flags(set *flag.FlagSet) {
