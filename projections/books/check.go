@@ -23,7 +23,8 @@ const (
 type Exception struct {
 	Position domain.Position // of the event that shows it; 0 when it shows at the end
 	Subject  string
-	Text     string
+	What     string // one of the codes in what.go
+	Detail   string
 }
 
 // check counts what must agree, and notes what does not.
@@ -81,12 +82,12 @@ func trace(record domain.Record) domain.Record {
 }
 
 // complain notes an exception.
-func (c *check) complain(record domain.Record, subject, text string) {
+func (c *check) complain(record domain.Record, subject, what, detail string) {
 	if len(c.exceptions) >= exceptionsMax {
 		c.uncounted++
 		return
 	}
-	c.exceptions = append(c.exceptions, Exception{Position: record.Position, Subject: subject, Text: text})
+	c.exceptions = append(c.exceptions, Exception{Position: record.Position, Subject: subject, What: what, Detail: detail})
 }
 
 // see takes note of what has no day of its own: registers and statements.
@@ -106,13 +107,13 @@ func (c *check) see(ctx context.Context, source Source, record domain.Record) er
 		return err
 	case domain.TransferReceived:
 		if _, known := c.statements[e.Statement]; !known {
-			c.complain(record, "transfer "+e.BankReference, "came in with a statement that was not imported")
+			c.complain(record, "transfer "+e.BankReference, statementUnknown, "")
 		}
 		_, c.wasNamed = c.pending[e.Transfer]
 		delete(c.pending, e.Transfer)
 	case domain.OrderNumberAssigned:
 		if want := c.lastNumber[e.Number.Year] + 1; e.Number.Sequence != want {
-			c.complain(record, e.Number.String(), fmt.Sprintf("the register of order numbers has a gap: %d was the next", want))
+			c.complain(record, e.Number.String(), numberGap, fmt.Sprint(want))
 		}
 		c.lastNumber[e.Number.Year] = e.Number.Sequence
 		c.numbers[e.Number] = trace(record)
@@ -176,7 +177,7 @@ func (c *check) order(record domain.Record, o *order) {
 	case domain.ActivationFileIssued:
 		c.issued++
 		if !o.Paid() {
-			c.complain(record, o.String(), fmt.Sprintf("the activation file of line %d was issued before the money had come", e.Line))
+			c.complain(record, o.String(), issuedUnpaid, fmt.Sprint(e.Line))
 		}
 	case domain.LicencesMarkedPaid:
 		c.told += len(o.Lines)
@@ -188,9 +189,9 @@ func (c *check) licencePaid(record domain.Record, e domain.LicencePaid, o *order
 	holds := slices.ContainsFunc(o.Lines, func(l domain.Line) bool { return l.Licence == e.Licence })
 	switch {
 	case !holds:
-		c.complain(record, "licence "+e.Licence.Serial(), "is paid by an order that does not name it")
+		c.complain(record, "licence "+e.Licence.Serial(), licenceNotOfOrder, o.Number.String())
 	case !o.Paid():
-		c.complain(record, "licence "+e.Licence.Serial(), "counts as paid and its order does not")
+		c.complain(record, "licence "+e.Licence.Serial(), licenceUnpaid, o.Number.String())
 	}
 }
 
@@ -208,7 +209,7 @@ func (c *check) transfer(record domain.Record, t *transfer) {
 		c.totals.Matched++
 	}
 	if t.unmatched < 0 {
-		c.complain(record, "transfer "+t.reference(), "more of it is matched than came in")
+		c.complain(record, "transfer "+t.reference(), overmatched, (-t.unmatched).String())
 	}
 }
 
@@ -225,7 +226,7 @@ func (c *check) statementGaps() {
 			amounts = map[domain.Money]bool{}
 			known[s.Account] = amounts
 		} else if !amounts[s.Opening] {
-			c.complain(s.record, "statement "+s.Number, fmt.Sprintf("begins with %s, where no earlier statement of its account begins or ends: one is missing", s.Opening))
+			c.complain(s.record, "statement "+s.Number, statementGap, s.Opening.String())
 		}
 		amounts[s.Opening], amounts[s.Closing] = true, true
 	}

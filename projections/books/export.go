@@ -15,13 +15,14 @@ import (
 // with an empty line between them.
 type csvPrinter struct {
 	w     *bufio.Writer
-	title func(column string) string
+	words Words
+	table Table
 	begun bool
 }
 
-// NewCSV prints as CSV. title gives a column its heading.
-func NewCSV(w io.Writer, title func(column string) string) Printer {
-	return &csvPrinter{w: bufio.NewWriter(w), title: title}
+// NewCSV prints as CSV.
+func NewCSV(w io.Writer, words Words) Printer {
+	return &csvPrinter{w: bufio.NewWriter(w), words: words}
 }
 
 // byteOrderMark tells Excel that the text is UTF-8.
@@ -33,22 +34,23 @@ func (p *csvPrinter) Table(t Table) error {
 	} else {
 		p.w.WriteString("\r\n")
 	}
-	p.begun = true
+	p.begun, p.table = true, t
 	var titles []string
 	for _, column := range t.Columns {
-		titles = append(titles, p.title(column.Name))
+		titles = append(titles, p.words("column", column.Name))
 	}
 	return p.line(titles)
 }
 
 func (p *csvPrinter) Row(cells []any) error {
 	var texts []string
-	for _, cell := range cells {
-		if amount, ok := cell.(domain.Money); ok {
-			texts = append(texts, strings.Replace(amount.Decimal(), ".", ",", 1))
-		} else if text, ok := cell.(string); ok {
-			texts = append(texts, Harmless(text))
-		} else {
+	for i, cell := range cells {
+		switch c := cell.(type) {
+		case domain.Money:
+			texts = append(texts, strings.Replace(c.Decimal(), ".", ",", 1))
+		case string:
+			texts = append(texts, Harmless(p.words.shown(p.table.Columns[i], c)))
+		default:
 			texts = append(texts, plain(cell))
 		}
 	}
@@ -89,7 +91,7 @@ func (p *csvPrinter) End(s Seal) error {
 }
 
 // sealTable is the seal as the last table of an export.
-var sealTable = Table{"report", []Column{{"report", Text, false}, {"from_position", Whole, false}, {"to_position", Whole, false},
+var sealTable = Table{"report", []Column{{"report", Code, false}, {"from_position", Whole, false}, {"to_position", Whole, false},
 	{"effective_on", Date, false}, {"sha256", Text, false}}}
 
 // Cells of the seal, under the columns report, from_position, to_position, effective_on and sha256.

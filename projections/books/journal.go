@@ -36,7 +36,7 @@ func (j *journal) begin() error {
 	j.begun, j.running, j.turnovers = true, map[int]Turnover{}, map[Account]Turnover{}
 	return j.out.Table(Table{JournalTable, []Column{{"number", Text, true}, {"position", Whole, true}, {"recorded_at", Moment, true}, {"effective_on", Date, true},
 		{"late_of", Date, true}, {"event", Text, true}, {"document", Text, true}, {"actor", Text, true}, {"on_behalf_of", Text, true}, {"event_id", Text, true},
-		{"reverses", Whole, true}, {"account", Text, false}, {"detail", Text, false}, {"debit", Amount, false}, {"credit", Amount, false},
+		{"reverses", Whole, true}, {"account", Code, false}, {"detail", Text, false}, {"debit", Amount, false}, {"credit", Amount, false},
 		{"running_debit", Amount, false}, {"running_credit", Amount, false}}})
 }
 
@@ -90,7 +90,7 @@ func (j *journal) end() error {
 
 // printTurnovers prints the accounts with their sums, which must be the same on both sides.
 func printTurnovers(out Printer, turnovers map[Account]Turnover) error {
-	if err := out.Table(Table{TurnoverTable, []Column{{"account", Text, false}, {"debit", Amount, false}, {"credit", Amount, false},
+	if err := out.Table(Table{TurnoverTable, []Column{{"account", Code, false}, {"debit", Amount, false}, {"credit", Amount, false},
 		{"balance_debit", Amount, false}, {"balance_credit", Amount, false}}}); err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (b *balance) end() error {
 	if err := printTurnovers(b.out, b.all); err != nil {
 		return err
 	}
-	if err := b.out.Table(Table{"months", []Column{{"month", Text, true}, {"account", Text, false}, {"debit", Amount, false}, {"credit", Amount, false}, {"balance", Amount, false}}}); err != nil {
+	if err := b.out.Table(Table{"months", []Column{{"month", Text, true}, {"account", Code, false}, {"debit", Amount, false}, {"credit", Amount, false}, {"balance", Amount, false}}}); err != nil {
 		return err
 	}
 	sums := map[Account]Turnover{}

@@ -31,7 +31,7 @@ func (o *open) end() error {
 
 // unpaid are the orders that wait for money.
 func (o *open) unpaid(orders []*order) error {
-	if err := o.out.Table(Table{"unpaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Text, false}, {"due_on", Date, false},
+	if err := o.out.Table(Table{"unpaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Code, false}, {"due_on", Date, false},
 		{"gross", Amount, false}, {"paid", Amount, false}, {"open", Amount, false}}}); err != nil {
 		return err
 	}
@@ -51,7 +51,7 @@ func (o *open) unpaid(orders []*order) error {
 // prepaid are the balances of the orders' accounts: money for what is not delivered yet, or too much of it; below 0 what was delivered
 // and is not paid any more.
 func (o *open) prepaid(orders []*order) error {
-	if err := o.out.Table(Table{"prepaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Text, false}, {"gross", Amount, false},
+	if err := o.out.Table(Table{"prepaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Code, false}, {"gross", Amount, false},
 		{"paid", Amount, false}, {"delivered", Amount, false}, {"overpaid", Amount, false}, {"balance", Amount, false}}}); err != nil {
 		return err
 	}

@@ -23,14 +23,14 @@ func (r *reconcile) see(_ domain.Record, e *Entry) error {
 		r.turnovers[p.Account] = r.turnovers[p.Account].plus(p)
 	}
 	if !e.balanced() {
-		r.books.check.complain(domain.Record{Position: e.Position}, e.Number.String(), "debits and credits of the entry differ")
+		r.books.check.complain(domain.Record{Position: e.Position}, e.Number.String(), unbalanced, "")
 	}
 	return nil
 }
 
 // pair is two ways to count the same.
 type pair struct {
-	what        string
+	what        string // code
 	left, right count
 }
 
@@ -38,14 +38,14 @@ func (r *reconcile) end() error {
 	c := &r.books.check
 	c.statementGaps()
 	waiting := r.waiting()
-	if err := r.out.Table(Table{"agreement", []Column{{"what", Text, false}, {"left", Whole, false}, {"right", Whole, false}, {"left_sum", Amount, false}, {"right_sum", Amount, false}, {"agrees", Text, false}}}); err != nil {
+	if err := r.out.Table(Table{"agreement", []Column{{"what", Code, false}, {"left", Whole, false}, {"right", Whole, false}, {"left_sum", Amount, false}, {"right_sum", Amount, false}, {"agrees", Code, false}}}); err != nil {
 		return err
 	}
 	for _, p := range r.pairs() {
-		agrees := "yes"
+		agrees := agreeing
 		if p.left != p.right {
-			agrees = "no"
-			c.complain(domain.Record{}, p.what, fmt.Sprintf("%d of %s against %d of %s", p.left.number, p.left.sum, p.right.number, p.right.sum))
+			agrees = differing
+			c.complain(domain.Record{}, "", p.what, fmt.Sprintf("%d (%s) / %d (%s)", p.left.number, p.left.sum, p.right.number, p.right.sum))
 		}
 		if err := r.out.Row([]any{p.what, p.left.number, p.right.number, p.left.sum, p.right.sum, agrees}); err != nil {
 			return err
@@ -54,7 +54,7 @@ func (r *reconcile) end() error {
 	if err := printTurnovers(r.out, r.turnovers); err != nil {
 		return err
 	}
-	if err := r.out.Table(Table{"waiting", []Column{{"subject", Text, false}, {"what", Text, false}, {"since", Moment, false}}}); err != nil {
+	if err := r.out.Table(Table{"waiting", []Column{{"subject", Text, false}, {"since", Moment, false}, {"what", Code, false}, {"detail", Text, false}}}); err != nil {
 		return err
 	}
 	for _, row := range waiting {
@@ -66,19 +66,19 @@ func (r *reconcile) end() error {
 }
 
 func (r *reconcile) exceptions() error {
-	if err := r.out.Table(Table{"exceptions", []Column{{"position", Whole, false}, {"subject", Text, false}, {"exception", Text, false}}}); err != nil {
+	if err := r.out.Table(Table{"exceptions", []Column{{"position", Whole, false}, {"subject", Text, false}, {"what", Code, false}, {"detail", Text, false}}}); err != nil {
 		return err
 	}
 	c := &r.books.check
 	for _, e := range c.exceptions {
-		if err := r.out.Row([]any{e.Position, e.Subject, e.Text}); err != nil {
+		if err := r.out.Row([]any{e.Position, e.Subject, e.What, e.Detail}); err != nil {
 			return err
 		}
 	}
 	if c.uncounted == 0 {
 		return nil
 	}
-	return r.out.Row([]any{domain.Position(0), "", fmt.Sprintf("%d more exceptions", c.uncounted)})
+	return r.out.Row([]any{domain.Position(0), "", moreExceptions, fmt.Sprint(c.uncounted)})
 }
 
 // pairs are what must agree at every position of the log, if what orders still wait for is taken into account.
@@ -98,14 +98,14 @@ func (r *reconcile) pairs() []pair {
 	}
 	balance := func(a Account) domain.Money { return -r.turnovers[a].Balance() }
 	return []pair{
-		{"transfers named by statements, transfers received", c.named, c.received},
-		{"money received, bank account", count{c.received.number, c.received.sum}, count{c.received.number, r.turnovers[Bank].Debit}},
-		{"transfers matched, payments of orders", c.matched, matched},
-		{"transfers without an order, account unmatched", count{0, unmatched}, count{0, balance(Unmatched)}},
-		{"prepaid orders, account prepayments", count{0, prepaid}, count{0, balance(Prepayments)}},
-		{"order numbers given, orders submitted", count{c.numbered, 0}, count{c.ordered, 0}},
-		{"lines of paid orders, licences that know", count{c.told, 0}, count{licences, 0}},
-		{"delivered lines, sales with VAT", count{c.issued, r.delivered()}, count{c.issued, balance(Sales) + balance(VAT)}},
+		{transfersOfStatements, c.named, c.received},
+		{bankAgrees, count{c.received.number, c.received.sum}, count{c.received.number, r.turnovers[Bank].Debit}},
+		{matchedAndPaid, c.matched, matched},
+		{unmatchedAgrees, count{0, unmatched}, count{0, balance(Unmatched)}},
+		{prepaidAgrees, count{0, prepaid}, count{0, balance(Prepayments)}},
+		{ordersNumbered, count{c.numbered, 0}, count{c.ordered, 0}},
+		{licencesTold, count{c.told, 0}, count{licences, 0}},
+		{deliveredAgrees, count{c.issued, r.delivered()}, count{c.issued, balance(Sales) + balance(VAT)}},
 	}
 }
 
@@ -114,8 +114,8 @@ func (r *reconcile) delivered() domain.Money { return r.turnovers[Prepayments].D
 
 // step is something that the portal has still to do.
 type step struct {
-	subject, what string
-	last          domain.Record // after which it is to be done
+	subject, what, detail string
+	last                  domain.Record // after which it is to be done
 }
 
 // waiting lists what the portal has still to do, and complains of what it has not done for long.
@@ -124,25 +124,25 @@ func (r *reconcile) waiting() [][]any {
 	var steps []step
 	for _, o := range r.books.orders {
 		if what := o.waitsFor(); what != "" {
-			steps = append(steps, step{o.String(), what, o.last})
+			steps = append(steps, step{o.String(), what, "", o.last})
 		}
 	}
 	for id, of := range c.pending {
 		statement := c.statements[of]
-		steps = append(steps, step{"statement " + statement.Number, fmt.Sprintf("transfer %s, which it names, is not in the log", id), statement.record})
+		steps = append(steps, step{"statement " + statement.Number, transferMissing, string(id), statement.record})
 	}
 	for number, record := range c.numbers {
-		steps = append(steps, step{"order " + number.String(), "has a number and is not submitted", record})
+		steps = append(steps, step{"order " + number.String(), orderNotSubmitted, "", record})
 	}
 	slices.SortFunc(steps, func(a, b step) int {
-		return cmp.Or(cmp.Compare(a.last.Position, b.last.Position), compare(a.subject, b.subject, a.what, b.what))
+		return cmp.Or(cmp.Compare(a.last.Position, b.last.Position), compare(a.subject, b.subject, a.what, b.what, a.detail, b.detail))
 	})
 	var rows [][]any
 	for _, s := range steps {
 		since := s.last.Metadata.At
-		rows = append(rows, []any{s.subject, s.what, since.UTC()})
+		rows = append(rows, []any{s.subject, since.UTC(), s.what, s.detail})
 		if r.books.at.Sub(since) > patience {
-			c.complain(s.last, s.subject, s.what+", for more than a day")
+			c.complain(s.last, s.subject, s.what, s.detail)
 		}
 	}
 	return rows
@@ -155,13 +155,13 @@ func (o *order) waitsFor() string {
 	}
 	switch {
 	case !o.booked():
-		return "the transfers and its payments differ"
+		return paymentsDiffer
 	case owed(domain.ReleaseTask):
-		return "its licences are not released"
+		return licencesNotReleased
 	case o.Paid() && !o.LicencesPaid:
-		return "its licences do not know of the payment"
+		return licencesNotTold
 	case o.Paid() && owed(domain.ActivateTask) && o.delivered < o.Total.Gross:
-		return "an activation file is not issued"
+		return fileNotIssued
 	}
 	return ""
 }

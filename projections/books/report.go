@@ -34,6 +34,7 @@ type Kind int
 // An empty text, no day, the zero moment and nil are empty cells; so is 0, but not as an amount.
 const (
 	Text Kind = iota
+	Code      // a text that has words for people, see [Words]
 	Amount
 	Date
 	Moment
@@ -66,6 +67,9 @@ type Seal struct {
 
 // SumRow is the first cell of a row that sums up those above it.
 const SumRow = "sum"
+
+// Words says a table's name ("table"), a column's ("column") or a code in a column of that name to people.
+type Words func(family, code string) string
 
 // Printer writes a report. A row has one cell for each column of the table begun last.
 type Printer interface {

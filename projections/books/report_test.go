@@ -18,11 +18,14 @@ var update = flag.Bool("update", false, "write the golden reports anew")
 type buffer = bytes.Buffer
 
 var formats = map[string]func(*buffer) Printer{
-	"txt":    func(b *buffer) Printer { return NewText(b) },
-	"csv":    func(b *buffer) Printer { return NewCSV(b, func(name string) string { return name }) },
+	"txt":    func(b *buffer) Printer { return NewText(b, codes) },
+	"csv":    func(b *buffer) Printer { return NewCSV(b, codes) },
 	"jsonl":  func(b *buffer) Printer { return NewJSONLines(b) },
 	"ledger": func(b *buffer) Printer { return NewHledger(b) },
 }
+
+// codes are words for who knows the codes.
+func codes(_, code string) string { return code }
 
 // TestGoldenReports holds every report in every format against the one that people have read.
 func TestGoldenReports(t *testing.T) {
@@ -183,29 +186,35 @@ func TestExceptions(t *testing.T) {
 	}{
 		{"nothing at all", newStory(), ""},
 		{"a whole autumn", autumn(), ""},
-		{"delivered before the money", newStory().ordered(1, 1_00).happens(domain.OrderStream(orderID(1)), domain.ActivationFileIssued{Order: orderID(1), Line: 1}), "before the money had come"},
-		{"a gap in the register", newStory().ordered(2, 1_00), "has a gap: 1 was the next"},
-		{"a statement is missing", newStory().arrives("1", 0, money{"A", 1_00, "2026-10-28", 0}).arrives("3", 2_00, money{"B", 1_00, "2026-10-29", 0}), "begins with 2,00"},
+		{"delivered before the money", newStory().ordered(1, 1_00).happens(domain.OrderStream(orderID(1)), domain.ActivationFileIssued{Order: orderID(1), Line: 1}), issuedUnpaid},
+		{"a gap in the register", newStory().ordered(2, 1_00), numberGap},
+		{"a statement is missing", newStory().arrives("1", 0, money{"A", 1_00, "2026-10-28", 0}).arrives("3", 2_00, money{"B", 1_00, "2026-10-29", 0}), statementGap},
 		{"the same days in two statements", newStory().arrives("1", 0, money{"A", 1_00, "2026-10-28", 0}).arrives("2", 1_00, money{"B", 1_00, "2026-10-29", 0}).
 			happens(domain.StatementStream("month"), domain.StatementImported{Statement: "month", Account: account, Number: "M", ClosedOn: "2026-10-31", Closing: 2_00, Transfers: []domain.TransferID{"t-A", "t-B"}}), ""},
-		{"a transfer from nowhere", newStory().happens(domain.TransferStream("x"), domain.TransferReceived{Transfer: "x", Account: account, Amount: 1, ValueOn: "2026-10-28"}), "with a statement that was not imported"},
-		{"the transfer of a statement is missing", late(newStory().happens(domain.StatementStream("s"), domain.StatementImported{Statement: "s", Number: "9", Account: account, Transfers: []domain.TransferID{"gone"}})), "transfer gone, which it names, is not in the log"},
+		{"a transfer from nowhere", newStory().happens(domain.TransferStream("x"), domain.TransferReceived{Transfer: "x", Account: account, Amount: 1, ValueOn: "2026-10-28"}), statementUnknown},
+		{"the transfer of a statement is missing", late(newStory().happens(domain.StatementStream("s"), domain.StatementImported{Statement: "s", Number: "9", Account: account, Transfers: []domain.TransferID{"gone"}})), transferMissing},
 		{"a payment without a transfer", newStory().ordered(1, 1_00).happens(domain.OrderStream(orderID(1)), domain.PaymentReceived{Order: orderID(1), Transfer: "x", Amount: 1, ValueOn: "2026-10-28"}), ""},
-		{"the same for days", late(newStory().ordered(1, 1_00).happens(domain.OrderStream(orderID(1)), domain.PaymentReceived{Order: orderID(1), Transfer: "x", Amount: 1, ValueOn: "2026-10-28"})), "the transfers and its payments differ"},
-		{"money for an order that does not exist", newStory().arrives("1", 0, money{"A", 1_00, "2026-10-28", 0}).happens(domain.TransferStream("t-A"), domain.TransferMatched{Transfer: "t-A", Order: "no", Amount: 1_00, ValueOn: "2026-10-28"}), "an order that does not exist"},
-		{"paid for days and not delivered", late(newStory().ordered(1, 1_00).arrives("1", 0, money{"A", 1_23, "2026-10-28", 1})), "its licences do not know of the payment, for more than a day"},
-		{"a licence that its order does not name", newStory().ordered(1, 1_00).arrives("1", 0, money{"A", 1_23, "2026-10-28", 1}).happens(domain.LicenceStream("l"), domain.LicencePaid{Licence: "l", Order: orderID(1)}), "an order that does not name it"},
-		{"a licence counts as paid and its order does not", newStory().ordered(1, 1_00).happens(domain.LicenceStream(licenceID(1, 1)), domain.LicencePaid{Licence: licenceID(1, 1), Order: orderID(1)}), "counts as paid and its order does not"},
-		{"the order says more licences know than do", newStory().ordered(1, 1_00).arrives("1", 0, money{"A", 1_23, "2026-10-28", 1}).happens(domain.OrderStream(orderID(1)), domain.LicencesMarkedPaid{Order: orderID(1)}), "lines of paid orders"},
+		{"the same for days", late(newStory().ordered(1, 1_00).happens(domain.OrderStream(orderID(1)), domain.PaymentReceived{Order: orderID(1), Transfer: "x", Amount: 1, ValueOn: "2026-10-28"})), paymentsDiffer},
+		{"money for an order that does not exist", newStory().arrives("1", 0, money{"A", 1_00, "2026-10-28", 0}).happens(domain.TransferStream("t-A"), domain.TransferMatched{Transfer: "t-A", Order: "no", Amount: 1_00, ValueOn: "2026-10-28"}), orderUnknown},
+		{"paid for days and not delivered", late(newStory().ordered(1, 1_00).arrives("1", 0, money{"A", 1_23, "2026-10-28", 1})), licencesNotTold},
+		{"a licence that its order does not name", newStory().ordered(1, 1_00).arrives("1", 0, money{"A", 1_23, "2026-10-28", 1}).happens(domain.LicenceStream("l"), domain.LicencePaid{Licence: "l", Order: orderID(1)}), licenceNotOfOrder},
+		{"a licence counts as paid and its order does not", newStory().ordered(1, 1_00).happens(domain.LicenceStream(licenceID(1, 1)), domain.LicencePaid{Licence: licenceID(1, 1), Order: orderID(1)}), licenceUnpaid},
+		{"the order says more licences know than do", newStory().ordered(1, 1_00).arrives("1", 0, money{"A", 1_23, "2026-10-28", 1}).happens(domain.OrderStream(orderID(1)), domain.LicencesMarkedPaid{Order: orderID(1)}), licencesTold},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			report, seal := printed(t, test.story, ReconcileReport, Question{}, formats["txt"])
-			if test.want == "" && seal.Exceptions > 0 || test.want != "" && (seal.Exceptions == 0 || !strings.Contains(report, test.want)) {
+			if test.want == "" && seal.Exceptions > 0 || test.want != "" && (seal.Exceptions == 0 || !strings.Contains(exceptionsOf(report), test.want)) {
 				t.Errorf("%d exceptions, want %q:\n%s", seal.Exceptions, test.want, report)
 			}
 		})
 	}
+}
+
+// exceptionsOf cuts the list of exceptions out of a reconciliation.
+func exceptionsOf(report string) string {
+	_, list, _ := strings.Cut(report, "\nexceptions\n")
+	return list
 }
 
 // TestHarmless keeps spreadsheets from running what somebody wrote.

@@ -15,25 +15,28 @@ import (
 // textPrinter writes a report for people at a terminal, and for paper.
 type textPrinter struct {
 	w     *bufio.Writer
+	words Words
 	table Table
-	head  []any
+	head  []any // of the row above
 	rows  int
 }
 
 // NewText prints as text in columns.
-func NewText(w io.Writer) Printer { return &textPrinter{w: bufio.NewWriter(w)} }
+func NewText(w io.Writer, words Words) Printer {
+	return &textPrinter{w: bufio.NewWriter(w), words: words}
+}
 
 // widths of the cells by kind, in characters; texts take what they need, and at least this or what their column has.
 var (
-	widths     = map[Kind]int{Text: 22, Amount: 17, Date: 12, Moment: 20, Whole: 9}
-	textWidths = map[string]int{"account": 12, "what": 50, "status": 16, "order": 12, "number": 12, "event": 30, "buyer": 36, "agrees": 6, "subject": 36}
+	widths     = map[Kind]int{Text: 22, Code: 22, Amount: 17, Date: 12, Moment: 20, Whole: 9}
+	textWidths = map[string]int{"account": 12, "what": 50, "status": 16, "order": 12, "number": 12, "event": 30, "buyer": 36, "agrees": 7, "subject": 36}
 )
 
 func (p *textPrinter) Table(t Table) error {
 	p.none()
 	p.table, p.head, p.rows = t, nil, 0
-	fmt.Fprintf(p.w, "%s\n", strings.ToUpper(t.Name[:1])+t.Name[1:])
-	return p.line(func(i int) string { return strings.ReplaceAll(t.Columns[i].Name, "_", " ") })
+	fmt.Fprintln(p.w, p.words("table", t.Name))
+	return p.line(func(i int) string { return p.words("column", t.Columns[i].Name) })
 }
 
 // line writes the cells of a row that it does not have in common with others.
@@ -51,7 +54,7 @@ func (p *textPrinter) line(text func(column int) string) error {
 // none says of a table without rows that it has none.
 func (p *textPrinter) none() {
 	if p.table.Name != "" && p.rows == 0 {
-		fmt.Fprintln(p.w, "  none")
+		fmt.Fprintln(p.w, "  "+p.words("table", "none"))
 	}
 	if p.table.Name != "" {
 		fmt.Fprintln(p.w)
@@ -61,7 +64,7 @@ func (p *textPrinter) none() {
 func (p *textPrinter) Row(cells []any) error {
 	p.rows++
 	p.common(cells)
-	return p.line(func(i int) string { return shown(cells[i]) })
+	return p.line(func(i int) string { return p.words.shown(p.table.Columns[i], cells[i]) })
 }
 
 // common writes what a row has in common with those below it, once.
@@ -81,12 +84,12 @@ func (p *textPrinter) common(cells []any) {
 		if !column.Head {
 			continue
 		}
-		text := shown(head[n])
+		text := p.words.shown(column, head[n])
 		if n++; text == "" {
 			continue
 		}
 		if n > 1 {
-			text = "  " + strings.ReplaceAll(column.Name, "_", " ") + " " + text
+			text = "  " + p.words("column", column.Name) + " " + text
 		}
 		p.w.WriteString(text)
 	}
@@ -107,6 +110,13 @@ func cell(column Column, text string) string {
 }
 
 // shown is a cell as people read it.
+func (w Words) shown(column Column, cell any) string {
+	if text, ok := cell.(string); ok && text != "" && (column.Kind == Code || text == SumRow) {
+		return w(column.Name, text)
+	}
+	return shown(cell)
+}
+
 func shown(cell any) string {
 	switch c := cell.(type) {
 	case nil:
@@ -136,10 +146,10 @@ func shown(cell any) string {
 
 func (p *textPrinter) End(s Seal) error {
 	p.none()
-	fmt.Fprintf(p.w, "Report %s, from position %d to %d", s.Report, s.From, s.To)
-	if s.EffectiveOn != "" {
-		fmt.Fprintf(p.w, ", effective on %s", s.EffectiveOn)
+	for i, column := range sealTable.Columns {
+		if value := fmt.Sprint(s.Cells()[i]); value != "" {
+			fmt.Fprintf(p.w, "%s: %s\n", p.words("column", column.Name), p.words.shown(column, s.Cells()[i]))
+		}
 	}
-	fmt.Fprintf(p.w, "\nSHA-256 %s\n", s.Digest)
 	return p.w.Flush()
 }

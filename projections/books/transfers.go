@@ -81,7 +81,7 @@ func (b *Books) matched(ctx context.Context, e domain.TransferMatched, record do
 		return err
 	}
 	if !o.Exists() {
-		b.check.complain(record, e.Number.String(), "a transfer is matched with an order that does not exist")
+		b.check.complain(record, e.Number.String(), orderUnknown, "")
 		return nil
 	}
 	o.matched += e.Amount

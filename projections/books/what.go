@@ -1,0 +1,42 @@
+package books
+
+// What a reconciliation says, in codes; pages and programs have words for them.
+const (
+	// what must agree
+	transfersOfStatements = "transfers-of-statements"
+	bankAgrees            = "bank-agrees"
+	matchedAndPaid        = "matched-and-paid"
+	unmatchedAgrees       = "unmatched-agrees"
+	prepaidAgrees         = "prepaid-agrees"
+	ordersNumbered        = "orders-numbered"
+	licencesTold          = "licences-told"
+	deliveredAgrees       = "delivered-agrees"
+
+	// what the portal has still to do; an exception after a day
+	paymentsDiffer      = "payments-differ"
+	licencesNotReleased = "licences-not-released"
+	licencesNotTold     = "licences-not-told"
+	fileNotIssued       = "file-not-issued"
+	transferMissing     = "transfer-missing"    // detail: its id
+	orderNotSubmitted   = "order-not-submitted" // has a number
+
+	// exceptions
+	issuedUnpaid      = "issued-unpaid"        // detail: line
+	licenceNotOfOrder = "licence-not-of-order" // detail: order
+	licenceUnpaid     = "licence-unpaid"       // detail: order
+	overmatched       = "overmatched"          // detail: by how much
+	orderUnknown      = "order-unknown"
+	statementUnknown  = "statement-unknown"
+	statementGap      = "statement-gap" // detail: with what it begins
+	numberGap         = "number-gap"    // detail: the number that was the next
+	unbalanced        = "unbalanced"
+	moreExceptions    = "more" // detail: how many
+
+	agreeing  = "yes"
+	differing = "no"
+)
+
+// Whats lists the codes of what a reconciliation says.
+var Whats = []string{transfersOfStatements, bankAgrees, matchedAndPaid, unmatchedAgrees, prepaidAgrees, ordersNumbered, licencesTold, deliveredAgrees,
+	paymentsDiffer, licencesNotReleased, licencesNotTold, fileNotIssued, transferMissing, orderNotSubmitted,
+	issuedUnpaid, licenceNotOfOrder, licenceUnpaid, overmatched, orderUnknown, statementUnknown, statementGap, numberGap, unbalanced, moreExceptions}
