@@ -146,6 +146,7 @@ func wordsUsed(t *testing.T) map[string]bool {
 	family("status.", constantsIn(t, "../domain/fulfilment.go", "OrderStatus", "")...)
 	family("task.", constantsIn(t, "../domain/fulfilment.go", "TaskKind", "")...)
 	family("rule.", constantsIn(t, "../domain/matching.go", "", "MatchedBy")...)
+	family("books.", booksWords(t)...)
 	family("part.", constantsIn(t, "lists.go", "", "part")...)
 	family("sort.", constantsIn(t, "lists.go", "", "column")...)
 	for _, kind := range domain.Kinds {

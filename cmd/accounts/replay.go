@@ -17,7 +17,7 @@ func replay(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	selected := addSelectors(flags)
 	events := flags.Bool("events", false, "print event by event, in the order of the log, in memory that does not grow with it")
 	compare := flags.Bool("compare", false, "also read the portal's tables in Postgres, and fail unless they add up to the same totals")
-	if _, err := foundation.Parse(flags, args, "accounts replay [-data DIR] [-recorded-up-to WHEN] [-effective-on DAY] [-events | -compare]", 0, stdout); err != nil {
+	if _, err := foundation.Parse(flags, args, "accounts replay [-data DIR] [-recorded-up-to WHEN] [-effective-on DAY] [-events [-language en|pl] | -compare]", 0, stdout); err != nil {
 		return err
 	}
 	question, err := selected.question()
@@ -35,7 +35,7 @@ func replay(ctx context.Context, args []string, stdout, stderr io.Writer) error 
 	}
 	source := watch(base.Log, stderr)
 	if *events {
-		_, err = books.Print(ctx, source, books.HistoryReport, question, books.NewText(stdout))
+		_, err = books.Print(ctx, source, books.HistoryReport, question, selected.text(stdout))
 	} else {
 		err = replayOrders(ctx, base, source, question, *compare, stdout)
 	}

@@ -21,7 +21,7 @@ func printing(report string) func(ctx context.Context, args []string, stdout, st
 	return func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		flags, data := foundation.Flags("accounts " + report)
 		selected := addSelectors(flags)
-		if _, err := foundation.Parse(flags, args, "accounts "+report+" [-data DIR] [-recorded-up-to WHEN] [-effective-on DAY]", 0, stdout); err != nil {
+		if _, err := foundation.Parse(flags, args, "accounts "+report+" [-data DIR] [-recorded-up-to WHEN] [-effective-on DAY] [-language en|pl]", 0, stdout); err != nil {
 			return err
 		}
 		question, err := selected.question()
@@ -32,7 +32,7 @@ func printing(report string) func(ctx context.Context, args []string, stdout, st
 		if err != nil {
 			return err
 		}
-		_, err = books.Print(ctx, watch(base.Log, stderr), report, question, books.NewText(stdout))
+		_, err = books.Print(ctx, watch(base.Log, stderr), report, question, selected.text(stdout))
 		return errors.Join(err, base.Close())
 	}
 }
@@ -49,7 +49,7 @@ func runReconcile(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	flags, data := foundation.Flags("accounts reconcile")
 	selected := addSelectors(flags)
 	logOnly := flags.Bool("log-only", false, "leave out the portal's tables in Postgres")
-	if _, err := foundation.Parse(flags, args, "accounts reconcile [-data DIR] [-recorded-up-to WHEN] [-effective-on DAY] [-log-only]", 0, stdout); err != nil {
+	if _, err := foundation.Parse(flags, args, "accounts reconcile [-data DIR] [-recorded-up-to WHEN] [-effective-on DAY] [-language en|pl] [-log-only]", 0, stdout); err != nil {
 		return err
 	}
 	question, err := selected.question()
@@ -63,11 +63,11 @@ func runReconcile(ctx context.Context, args []string, stdout, stderr io.Writer) 
 	if err != nil {
 		return err
 	}
-	return errors.Join(reconcileWith(ctx, base, question, options.LogOnly, stdout, stderr), base.Close())
+	return errors.Join(reconcileWith(ctx, base, selected, question, options.LogOnly, stdout, stderr), base.Close())
 }
 
-func reconcileWith(ctx context.Context, base *foundation.Foundation, question books.Question, logOnly bool, stdout, stderr io.Writer) error {
-	seal, err := books.Print(ctx, watch(base.Log, stderr), books.ReconcileReport, question, books.NewText(stdout))
+func reconcileWith(ctx context.Context, base *foundation.Foundation, selected selectors, question books.Question, logOnly bool, stdout, stderr io.Writer) error {
+	seal, err := books.Print(ctx, watch(base.Log, stderr), books.ReconcileReport, question, selected.text(stdout))
 	switch {
 	case err != nil:
 		return err

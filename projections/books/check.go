@@ -107,7 +107,7 @@ func (c *check) see(ctx context.Context, source Source, record domain.Record) er
 		return err
 	case domain.TransferReceived:
 		if _, known := c.statements[e.Statement]; !known {
-			c.complain(record, "transfer "+e.BankReference, statementUnknown, "")
+			c.complain(record, e.BankReference, statementUnknown, "")
 		}
 		_, c.wasNamed = c.pending[e.Transfer]
 		delete(c.pending, e.Transfer)
@@ -177,7 +177,7 @@ func (c *check) order(record domain.Record, o *order) {
 	case domain.ActivationFileIssued:
 		c.issued++
 		if !o.Paid() {
-			c.complain(record, o.String(), issuedUnpaid, fmt.Sprint(e.Line))
+			c.complain(record, o.Number.String(), issuedUnpaid, fmt.Sprint(e.Line))
 		}
 	case domain.LicencesMarkedPaid:
 		c.told += len(o.Lines)
@@ -189,9 +189,9 @@ func (c *check) licencePaid(record domain.Record, e domain.LicencePaid, o *order
 	holds := slices.ContainsFunc(o.Lines, func(l domain.Line) bool { return l.Licence == e.Licence })
 	switch {
 	case !holds:
-		c.complain(record, "licence "+e.Licence.Serial(), licenceNotOfOrder, o.Number.String())
+		c.complain(record, e.Licence.Serial(), licenceNotOfOrder, o.Number.String())
 	case !o.Paid():
-		c.complain(record, "licence "+e.Licence.Serial(), licenceUnpaid, o.Number.String())
+		c.complain(record, e.Licence.Serial(), licenceUnpaid, o.Number.String())
 	}
 }
 
@@ -209,7 +209,7 @@ func (c *check) transfer(record domain.Record, t *transfer) {
 		c.totals.Matched++
 	}
 	if t.unmatched < 0 {
-		c.complain(record, "transfer "+t.reference(), overmatched, (-t.unmatched).String())
+		c.complain(record, t.reference(), overmatched, (-t.unmatched).String())
 	}
 }
 
@@ -226,7 +226,7 @@ func (c *check) statementGaps() {
 			amounts = map[domain.Money]bool{}
 			known[s.Account] = amounts
 		} else if !amounts[s.Opening] {
-			c.complain(s.record, "statement "+s.Number, statementGap, s.Opening.String())
+			c.complain(s.record, s.Number, statementGap, s.Opening.String())
 		}
 		amounts[s.Opening], amounts[s.Closing] = true, true
 	}

@@ -45,11 +45,11 @@ func (p *csvPrinter) Table(t Table) error {
 func (p *csvPrinter) Row(cells []any) error {
 	var texts []string
 	for i, cell := range cells {
-		switch c := cell.(type) {
+		switch c := p.words.Say(p.table.Columns[i], cell).(type) {
 		case domain.Money:
 			texts = append(texts, strings.Replace(c.Decimal(), ".", ",", 1))
 		case string:
-			texts = append(texts, Harmless(p.words.shown(p.table.Columns[i], c)))
+			texts = append(texts, Harmless(c))
 		default:
 			texts = append(texts, plain(cell))
 		}

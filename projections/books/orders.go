@@ -2,7 +2,6 @@ package books
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"netrom.pl/portal/domain"
@@ -85,7 +84,7 @@ func (b *Books) moveOrder(ctx context.Context, id domain.OrderID, record domain.
 	b.check.count(o)
 	b.check.order(record, o)
 	b.keepOrder(id, o)
-	return movement{postings: postings, document: "order " + o.Number.String()}, nil
+	return movement{postings: postings, document: o.Number.String()}, nil
 }
 
 // order answers what is known of an order before a position.
@@ -133,6 +132,3 @@ func (b *Books) licencePaid(ctx context.Context, e domain.LicencePaid, record do
 	b.keepOrder(e.Order, o)
 	return nil
 }
-
-// String names the order for people.
-func (o *order) String() string { return fmt.Sprintf("order %s", o.Number) }

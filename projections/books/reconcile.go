@@ -124,15 +124,15 @@ func (r *reconcile) waiting() [][]any {
 	var steps []step
 	for _, o := range r.books.orders {
 		if what := o.waitsFor(); what != "" {
-			steps = append(steps, step{o.String(), what, "", o.last})
+			steps = append(steps, step{o.Number.String(), what, "", o.last})
 		}
 	}
 	for id, of := range c.pending {
 		statement := c.statements[of]
-		steps = append(steps, step{"statement " + statement.Number, transferMissing, string(id), statement.record})
+		steps = append(steps, step{statement.Number, transferMissing, string(id), statement.record})
 	}
 	for number, record := range c.numbers {
-		steps = append(steps, step{"order " + number.String(), orderNotSubmitted, "", record})
+		steps = append(steps, step{number.String(), orderNotSubmitted, "", record})
 	}
 	slices.SortFunc(steps, func(a, b step) int {
 		return cmp.Or(cmp.Compare(a.last.Position, b.last.Position), compare(a.subject, b.subject, a.what, b.what, a.detail, b.detail))

@@ -29,7 +29,7 @@ func NewText(w io.Writer, words Words) Printer {
 // widths of the cells by kind, in characters; texts take what they need, and at least this or what their column has.
 var (
 	widths     = map[Kind]int{Text: 22, Code: 22, Amount: 17, Date: 12, Moment: 20, Whole: 9}
-	textWidths = map[string]int{"account": 12, "what": 50, "status": 16, "order": 12, "number": 12, "event": 30, "buyer": 36, "agrees": 7, "subject": 36}
+	textWidths = map[string]int{"account": 26, "what": 50, "status": 16, "order": 12, "number": 12, "event": 30, "buyer": 36, "agrees": 7, "subject": 36}
 )
 
 func (p *textPrinter) Table(t Table) error {
@@ -64,7 +64,7 @@ func (p *textPrinter) none() {
 func (p *textPrinter) Row(cells []any) error {
 	p.rows++
 	p.common(cells)
-	return p.line(func(i int) string { return p.words.shown(p.table.Columns[i], cells[i]) })
+	return p.line(func(i int) string { return shown(p.words.Say(p.table.Columns[i], cells[i])) })
 }
 
 // common writes what a row has in common with those below it, once.
@@ -84,7 +84,7 @@ func (p *textPrinter) common(cells []any) {
 		if !column.Head {
 			continue
 		}
-		text := p.words.shown(column, head[n])
+		text := shown(p.words.Say(column, head[n]))
 		if n++; text == "" {
 			continue
 		}
@@ -109,14 +109,15 @@ func cell(column Column, text string) string {
 	return text + gap
 }
 
-// shown is a cell as people read it.
-func (w Words) shown(column Column, cell any) string {
+// Say puts words in the place of a code; every other cell stays as it is.
+func (w Words) Say(column Column, cell any) any {
 	if text, ok := cell.(string); ok && text != "" && (column.Kind == Code || text == SumRow) {
 		return w(column.Name, text)
 	}
-	return shown(cell)
+	return cell
 }
 
+// shown is a cell as people read it.
 func shown(cell any) string {
 	switch c := cell.(type) {
 	case nil:
@@ -148,7 +149,7 @@ func (p *textPrinter) End(s Seal) error {
 	p.none()
 	for i, column := range sealTable.Columns {
 		if value := fmt.Sprint(s.Cells()[i]); value != "" {
-			fmt.Fprintf(p.w, "%s: %s\n", p.words("column", column.Name), p.words.shown(column, s.Cells()[i]))
+			fmt.Fprintf(p.w, "%s: %s\n", p.words("column", column.Name), shown(p.words.Say(column, s.Cells()[i])))
 		}
 	}
 	return p.w.Flush()

@@ -70,8 +70,9 @@ func (b *Books) transfer(ctx context.Context, id domain.TransferID, before domai
 	return t, b.recall(ctx, domain.TransferStream(id), before, func(record domain.Record) { t.evolve(record) })
 }
 
+// document names statement and transfer.
 func (b *Books) document(t *transfer) string {
-	return fmt.Sprintf("statement %s, transfer %s", b.check.statements[t.Statement].Number, t.reference())
+	return fmt.Sprintf("%s, %s", b.check.statements[t.Statement].Number, t.reference())
 }
 
 // matched tells the order of money that a transfer gives it.
