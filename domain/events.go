@@ -89,6 +89,9 @@ var Kinds = []Kind{
 	kind[ReversalReceived](1),
 	kind[ReversalMatched](1),
 
+	kind[PeriodClosed](1),
+	kind[PeriodSealed](1),
+
 	kind[LetterSent](1),
 	kind[LicencesMarkedPaid](1),
 	kind[LicencesMarkedUnpaid](1),

@@ -67,6 +67,7 @@ const (
 	AddressUnchanged        = "address-unchanged"  // sent already to this very address
 	NotYetSent              = "not-yet-sent"
 	TaskNotSkippable        = "task-not-skippable"
+	PeriodNotOver           = "period-not-over"         // its books cannot be closed yet. Facts: day
 	OrdersStillOpen         = "orders-still-open"       // personal data are needed until then. Facts: count
 	KeptByLaw               = "kept-by-law"             // legal data, too early. Facts: until
 	NeedsSecondPerson       = "needs-second-person"     // whoever proposed it cannot confirm it

@@ -26,7 +26,8 @@ type Books struct {
 	from, to  domain.Position
 	at        time.Time // of the latest record by the portals' clocks
 	closings  []closing
-	last      map[int]int // number given by year
+	periods   map[string]*period // open months
+	last      map[int]int        // number given by year
 	turnovers map[Account]Turnover
 	orders    map[domain.OrderID]*order       // open ones
 	seen      *order                          // last
@@ -36,14 +37,8 @@ type Books struct {
 
 // New opens books that leave out what counts after a day; an empty one stands for no limit.
 func New(source Source, until domain.Day) *Books {
-	return &Books{source: source, until: until, last: map[int]int{}, turnovers: map[Account]Turnover{},
+	return &Books{source: source, until: until, periods: map[string]*period{}, last: map[int]int{}, turnovers: map[Account]Turnover{},
 		orders: map[domain.OrderID]*order{}, transfers: map[domain.TransferID]*transfer{}, check: newCheck()}
-}
-
-// closing is a closed period as it stands in the log.
-type closing struct {
-	at      domain.Position
-	through domain.Day
 }
 
 // See takes the next record and gives the entry that it makes in the journal, nil if it moves no money.
@@ -73,9 +68,6 @@ func (b *Books) See(ctx context.Context, record domain.Record) (*Entry, error) {
 	return b.enter(record, on, late, moved), nil
 }
 
-// close takes note of a closed period.
-func (b *Books) close(domain.Record) {}
-
 // movement is what a record does to the accounts.
 type movement struct {
 	postings []Posting
@@ -102,6 +94,7 @@ func (b *Books) enter(record domain.Record, on, late domain.Day, moved movement)
 	entry := &Entry{Number: Number{year, b.last[year]}, Position: record.Position, RecordedAt: record.Metadata.At, On: on, LateOf: late,
 		Event: record.Type, ID: record.ID, Actor: record.Metadata.Actor, OnBehalfOf: record.Metadata.OnBehalfOf,
 		Document: moved.document, Reverses: moved.reverses, Postings: moved.postings}
+	b.addToPeriod(entry)
 	for _, p := range entry.Postings {
 		b.turnovers[p.Account] = b.turnovers[p.Account].plus(p)
 	}
@@ -113,8 +106,8 @@ func (b *Books) enter(record domain.Record, on, late domain.Day, moved movement)
 func (b *Books) dayOf(record domain.Record) (on, late domain.Day) {
 	on = ownDay(record)
 	for _, c := range b.closings {
-		if c.at < record.Position && on <= c.through {
-			late, on = ownDay(record), dayAfter(c.through)
+		if c.Position < record.Position && on <= c.Through {
+			late, on = ownDay(record), dayAfter(c.Through)
 		}
 	}
 	return on, late

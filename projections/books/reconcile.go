@@ -134,6 +134,11 @@ func (r *reconcile) waiting() [][]any {
 	for number, record := range c.numbers {
 		steps = append(steps, step{number.String(), orderNotSubmitted, "", record})
 	}
+	for _, closing := range r.books.closings {
+		if !closing.sealed {
+			steps = append(steps, step{string(closing.Through), periodNotSealed, "", closing.record})
+		}
+	}
 	slices.SortFunc(steps, func(a, b step) int {
 		return cmp.Or(cmp.Compare(a.last.Position, b.last.Position), compare(a.subject, b.subject, a.what, b.what, a.detail, b.detail))
 	})

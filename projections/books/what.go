@@ -19,6 +19,7 @@ const (
 	fileNotIssued       = "file-not-issued"
 	transferMissing     = "transfer-missing"    // detail: its id
 	orderNotSubmitted   = "order-not-submitted" // has a number
+	periodNotSealed     = "period-not-sealed"
 
 	// exceptions
 	issuedUnpaid      = "issued-unpaid"        // detail: line
@@ -27,8 +28,9 @@ const (
 	overmatched       = "overmatched"          // detail: by how much
 	orderUnknown      = "order-unknown"
 	statementUnknown  = "statement-unknown"
-	statementGap      = "statement-gap" // detail: with what it begins
-	numberGap         = "number-gap"    // detail: the number that was the next
+	statementGap      = "statement-gap"  // detail: with what it begins
+	numberGap         = "number-gap"     // detail: the number that was the next
+	periodDiffers     = "period-differs" // detail: the digest that was sealed
 	unbalanced        = "unbalanced"
 	moreExceptions    = "more" // detail: how many
 
@@ -38,5 +40,5 @@ const (
 
 // Whats lists the codes of what a reconciliation says.
 var Whats = []string{transfersOfStatements, bankAgrees, matchedAndPaid, unmatchedAgrees, prepaidAgrees, ordersNumbered, licencesTold, deliveredAgrees,
-	paymentsDiffer, licencesNotReleased, licencesNotTold, fileNotIssued, transferMissing, orderNotSubmitted,
-	issuedUnpaid, licenceNotOfOrder, licenceUnpaid, overmatched, orderUnknown, statementUnknown, statementGap, numberGap, unbalanced, moreExceptions}
+	paymentsDiffer, licencesNotReleased, licencesNotTold, fileNotIssued, transferMissing, orderNotSubmitted, periodNotSealed,
+	issuedUnpaid, licenceNotOfOrder, licenceUnpaid, overmatched, orderUnknown, statementUnknown, statementGap, numberGap, periodDiffers, unbalanced, moreExceptions}
