@@ -48,7 +48,7 @@ func headingsOfBooks(t *testing.T) headings {
 // booksWords are the ids of all that the books can say.
 func booksWords(t *testing.T) []string {
 	h := headingsOfBooks(t)
-	ids := []string{"sum", "agrees.yes", "agrees.no"}
+	ids := []string{"sum", "agrees.yes", "agrees.no", "refund_state.proposed", "refund_state.confirmed"}
 	for table := range h.tables {
 		ids = append(ids, "table."+table)
 	}

@@ -29,16 +29,17 @@ type Books struct {
 	periods   map[string]*period // open months
 	last      map[int]int        // number given by year
 	turnovers map[Account]Turnover
-	orders    map[domain.OrderID]*order       // open ones
-	seen      *order                          // last
-	transfers map[domain.TransferID]*transfer // open ones
+	orders    map[domain.OrderID]*order                     // open ones
+	seen      *order                                        // last
+	transfers map[domain.TransferID]*transfer               // open ones
+	reversals map[domain.TransferID]domain.ReversalReceived // whose transfers are not known
 	check     check
 }
 
 // New opens books that leave out what counts after a day; an empty one stands for no limit.
 func New(source Source, until domain.Day) *Books {
 	return &Books{source: source, until: until, periods: map[string]*period{}, last: map[int]int{}, turnovers: map[Account]Turnover{},
-		orders: map[domain.OrderID]*order{}, transfers: map[domain.TransferID]*transfer{}, check: newCheck()}
+		orders: map[domain.OrderID]*order{}, transfers: map[domain.TransferID]*transfer{}, reversals: map[domain.TransferID]domain.ReversalReceived{}, check: newCheck()}
 }
 
 // See takes the next record and gives the entry that it makes in the journal, nil if it moves no money.
@@ -82,8 +83,13 @@ func (b *Books) move(ctx context.Context, record domain.Record) (movement, error
 	if id, ok := strings.CutPrefix(record.Stream, domain.OrderStream("")); ok {
 		return b.moveOrder(ctx, domain.OrderID(id), record)
 	}
-	if e, ok := record.Event.(domain.LicencePaid); ok {
-		return movement{}, b.licencePaid(ctx, e, record)
+	switch e := record.Event.(type) {
+	case domain.ReversalReceived:
+		return b.moveReversal(record), nil
+	case domain.LicencePaid:
+		return movement{}, b.licence(ctx, e.Order, e.Licence, 1, record)
+	case domain.LicencePaymentWithdrawn:
+		return movement{}, b.licence(ctx, e.Order, e.Licence, -1, record)
 	}
 	return movement{}, nil
 }
@@ -114,15 +120,33 @@ func (b *Books) dayOf(record domain.Record) (on, late domain.Day) {
 }
 
 func ownDay(record domain.Record) domain.Day {
-	switch e := record.Event.(type) {
+	if day := bankDay(record.Event); day != "" {
+		return day
+	}
+	return domain.DayOf(record.Metadata.At)
+}
+
+// bankDay is the day of value of money that moves, empty for everything else.
+func bankDay(event domain.Event) domain.Day {
+	switch e := event.(type) {
 	case domain.TransferReceived:
 		return e.ValueOn
 	case domain.TransferMatched:
 		return e.ValueOn
+	case domain.TransferReleased:
+		return e.ValueOn
+	case domain.TransferReversed:
+		return e.ValueOn
+	case domain.ReversalReceived:
+		return e.ValueOn
+	case domain.RefundPaid:
+		return e.PaidOn
 	case domain.PaymentReceived:
 		return e.ValueOn
+	case domain.PaymentTakenBack:
+		return e.ValueOn
 	}
-	return domain.DayOf(record.Metadata.At)
+	return ""
 }
 
 // dayAfter answers no day for what is none.

@@ -30,15 +30,17 @@ type Exception struct {
 // check counts what must agree, and notes what does not.
 type check struct {
 	statements map[domain.StatementID]statement
-	pending    map[domain.TransferID]domain.StatementID // named by a statement and not seen yet
-	askAt      int                                      // the number pending at which the log is asked
-	wasNamed   bool                                     // a statement has named the transfer that was seen last
-	numbers    map[domain.OrderNumber]domain.Record     // given to orders that are not submitted yet
-	lastNumber map[int]int                              // by year
+	pending    map[string]domain.StatementID        // streams of transfers and reversals that a statement names and that are not seen yet
+	askAt      int                                  // the number pending at which the log is asked
+	wasNamed   bool                                 // a statement has named the transfer that was seen last
+	numbers    map[domain.OrderNumber]domain.Record // given to orders that are not submitted yet
+	lastNumber map[int]int                          // by year
 
-	named, received, matched, booked count // transfers
-	numbered, ordered                int   // orders
-	told, licences, issued           int   // lines of orders whose licences are told, licences that know, files
+	named, received, matched, booked count        // transfers; matched and booked count movements in both directions
+	refunded, reversed               count        // money that went out
+	numbered, ordered                int          // orders
+	told, licences, issued           int          // lines of orders whose licences are told, licences that know, files
+	delivered                        domain.Money // gross of those lines
 	totals                           Totals
 	exceptions                       []Exception
 	uncounted                        int // exceptions beyond exceptionsMax
@@ -72,7 +74,7 @@ type Totals struct {
 }
 
 func newCheck() check {
-	return check{statements: map[domain.StatementID]statement{}, pending: map[domain.TransferID]domain.StatementID{}, askAt: pendingMax,
+	return check{statements: map[domain.StatementID]statement{}, pending: map[string]domain.StatementID{}, askAt: pendingMax,
 		numbers: map[domain.OrderNumber]domain.Record{}, lastNumber: map[int]int{}}
 }
 
@@ -95,9 +97,12 @@ func (c *check) see(ctx context.Context, source Source, record domain.Record) er
 	switch e := record.Event.(type) {
 	case domain.StatementImported:
 		for _, id := range e.Transfers {
-			c.pending[id] = e.Statement
+			c.pending[domain.TransferStream(id)] = e.Statement
 		}
-		e.Transfers = nil
+		for _, id := range e.Reversals {
+			c.pending[domain.ReversalStream(id)] = e.Statement
+		}
+		e.Transfers, e.Reversals = nil, nil
 		c.statements[e.Statement] = statement{e, trace(record)}
 		if len(c.pending) < c.askAt {
 			return nil
@@ -109,8 +114,10 @@ func (c *check) see(ctx context.Context, source Source, record domain.Record) er
 		if _, known := c.statements[e.Statement]; !known {
 			c.complain(record, e.BankReference, statementUnknown, "")
 		}
-		_, c.wasNamed = c.pending[e.Transfer]
-		delete(c.pending, e.Transfer)
+		_, c.wasNamed = c.pending[record.Stream]
+		delete(c.pending, record.Stream)
+	case domain.ReversalReceived:
+		delete(c.pending, record.Stream)
 	case domain.OrderNumberAssigned:
 		if want := c.lastNumber[e.Number.Year] + 1; e.Number.Sequence != want {
 			c.complain(record, e.Number.String(), numberGap, fmt.Sprint(want))
@@ -123,13 +130,13 @@ func (c *check) see(ctx context.Context, source Source, record domain.Record) er
 
 // drain asks the log for the transfers that a statement names and an earlier one has brought.
 func (c *check) drain(ctx context.Context, source Source, before domain.Position) error {
-	for id := range c.pending {
-		for record, err := range source.Read(ctx, domain.TransferStream(id), 0) {
+	for stream := range c.pending {
+		for record, err := range source.Read(ctx, stream, 0) {
 			if err != nil {
-				return fmt.Errorf("look for transfer %s: %w", id, err)
+				return fmt.Errorf("look for %s: %w", stream, err)
 			}
 			if record.Position < before {
-				delete(c.pending, id)
+				delete(c.pending, stream)
 			}
 			break
 		}
@@ -154,6 +161,7 @@ func (c *check) tally(o *order, sign int) {
 		return
 	}
 	t, amount := &c.totals, domain.Money(sign)
+	c.told += sign * o.told()
 	t.Orders += sign
 	t.Received += amount * o.PaidAmount()
 	switch status := o.Status(); {
@@ -174,42 +182,61 @@ func (c *check) order(record domain.Record, o *order) {
 	switch e := record.Event.(type) {
 	case domain.PaymentReceived:
 		c.booked.add(e.Amount)
+	case domain.PaymentTakenBack:
+		c.booked.add(-e.Amount)
 	case domain.ActivationFileIssued:
 		c.issued++
+		for _, line := range o.Lines {
+			if line.Line == e.Line {
+				c.delivered += line.Gross
+			}
+		}
 		if !o.Paid() {
 			c.complain(record, o.Number.String(), issuedUnpaid, fmt.Sprint(e.Line))
 		}
-	case domain.LicencesMarkedPaid:
-		c.told += len(o.Lines)
 	}
 }
 
-func (c *check) licencePaid(record domain.Record, e domain.LicencePaid, o *order) {
-	c.licences++
-	holds := slices.ContainsFunc(o.Lines, func(l domain.Line) bool { return l.Licence == e.Licence })
+func (c *check) licence(record domain.Record, licence domain.LicenceID, more int, o *order) {
+	c.licences += more
+	holds := slices.ContainsFunc(o.Lines, func(l domain.Line) bool { return l.Licence == licence })
 	switch {
 	case !holds:
-		c.complain(record, e.Licence.Serial(), licenceNotOfOrder, o.Number.String())
-	case !o.Paid():
-		c.complain(record, e.Licence.Serial(), licenceUnpaid, o.Number.String())
+		c.complain(record, licence.Serial(), licenceNotOfOrder, o.Number.String())
+	case !o.Covered:
+		c.complain(record, licence.Serial(), licenceUnpaid, o.Number.String())
 	}
 }
 
 // transfer looks at what a record did to a transfer.
-func (c *check) transfer(record domain.Record, t *transfer) {
+func (c *check) transfer(record domain.Record, t *transfer, all bool) {
 	switch e := record.Event.(type) {
 	case domain.TransferReceived:
 		if c.received.add(e.Amount); c.wasNamed {
 			c.named.add(e.Amount)
 		}
-		c.totals.Transfers++
-		c.totals.Incoming += e.Amount
 	case domain.TransferMatched:
 		c.matched.add(e.Amount)
-		c.totals.Matched++
+	case domain.TransferReleased:
+		c.matched.add(-e.Amount)
+	case domain.RefundPaid:
+		c.refunded.add(refundOf(t.Transfer, e.Refund).Amount)
 	}
-	if t.unmatched < 0 {
-		c.complain(record, t.reference(), overmatched, (-t.unmatched).String())
+	buckets := t.Buckets()
+	if excess := buckets.Orders + buckets.Credit + buckets.Refunds - buckets.Received; all && excess > 0 {
+		c.complain(record, t.reference(), overmatched, excess.String())
+	}
+}
+
+// tallyTransfer adds a transfer to the totals, or takes it out before it changes.
+func (c *check) tallyTransfer(t *transfer, sign int) {
+	if t.Transfer.Transfer == "" {
+		return
+	}
+	c.totals.Transfers += sign
+	c.totals.Incoming += domain.Money(sign) * t.Amount
+	if t.Buckets().Orders > 0 {
+		c.totals.Matched += sign
 	}
 }
 

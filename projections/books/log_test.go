@@ -161,3 +161,13 @@ func printed(t *testing.T, source Source, report string, q Question, format func
 	}
 	return out.String(), seal
 }
+
+// positionOf the first event of a type.
+func (s *story) positionOf(kind string) domain.Position {
+	for _, r := range s.records {
+		if r.Type == kind {
+			return r.Position
+		}
+	}
+	return 0
+}

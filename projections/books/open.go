@@ -2,6 +2,7 @@ package books
 
 import (
 	"cmp"
+	"errors"
 	"maps"
 	"slices"
 
@@ -26,7 +27,7 @@ func (o *open) end() error {
 	if err := o.prepaid(orders); err != nil {
 		return err
 	}
-	return o.unmatched()
+	return o.ofTransfers()
 }
 
 // unpaid are the orders that wait for money.
@@ -72,25 +73,53 @@ func (o *open) prepaid(orders []*order) error {
 	return o.out.Row([]any{SumRow, "", "", domain.Money(0), domain.Money(0), domain.Money(0), overpaid, sum})
 }
 
-// unmatched are the transfers that belong to no order.
-func (o *open) unmatched() error {
-	if err := o.out.Table(Table{"unmatched", []Column{{"transfer", Text, false}, {"statement", Text, false}, {"value_on", Date, false}, {"amount", Amount, false}, {"open", Amount, false}}}); err != nil {
-		return err
-	}
+// ofTransfers are the balances of the accounts behind the transfers: money without an order, credits, and refunds on their way.
+func (o *open) ofTransfers() error {
 	transfers := slices.SortedFunc(maps.Values(o.books.transfers), func(a, b *transfer) int {
 		return compare(string(a.ValueOn), string(b.ValueOn), a.reference(), b.reference(), string(a.Transfer.Transfer), string(b.Transfer.Transfer))
 	})
-	var sum domain.Money
+	var unmatched, credits, refunds [][]any
 	for _, t := range transfers {
-		if t.unmatched == 0 {
-			continue
+		p, statement := t.parts(), o.books.check.statements[t.Statement].Number
+		if p.unmatched != 0 {
+			unmatched = append(unmatched, []any{t.reference(), statement, t.ValueOn, t.Amount, p.unmatched})
 		}
-		sum += t.unmatched
-		if err := o.out.Row([]any{t.reference(), o.books.check.statements[t.Statement].Number, t.ValueOn, t.Amount, t.unmatched}); err != nil {
+		for _, customer := range slices.Sorted(maps.Keys(p.credits)) {
+			credits = append(credits, []any{string(customer), t.reference(), t.ValueOn, p.credits[customer]})
+		}
+		for _, r := range t.Refunds {
+			if r.State == domain.RefundAwaits || r.State == domain.RefundAgreed {
+				refunds = append(refunds, []any{t.reference(), r.Refund, string(r.State), r.Amount})
+			}
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(o.books.reversals)) {
+		r := o.books.reversals[id]
+		unmatched = append(unmatched, []any{r.BankReference, o.books.check.statements[r.Statement].Number, r.ValueOn, -r.Amount, -r.Amount})
+	}
+	slices.SortStableFunc(credits, func(a, b []any) int { return compare(a[0].(string), b[0].(string)) })
+	return errors.Join(
+		o.list(Table{"unmatched", []Column{{"transfer", Text, false}, {"statement", Text, false}, {"value_on", Date, false}, {"amount", Amount, false}, {"open", Amount, false}}}, unmatched),
+		o.list(Table{"credits", []Column{{"buyer", Text, false}, {"transfer", Text, false}, {"value_on", Date, false}, {"open", Amount, false}}}, credits),
+		o.list(Table{"refunds", []Column{{"transfer", Text, false}, {"refund", Whole, false}, {"refund_state", Code, false}, {"open", Amount, false}}}, refunds))
+}
+
+// list prints a table whose last column is summed up.
+func (o *open) list(table Table, rows [][]any) error {
+	if err := o.out.Table(table); err != nil {
+		return err
+	}
+	last := len(table.Columns) - 1
+	sum := make([]any, len(table.Columns))
+	var total domain.Money
+	for _, row := range rows {
+		total += row[last].(domain.Money)
+		if err := o.out.Row(row); err != nil {
 			return err
 		}
 	}
-	return o.out.Row([]any{SumRow, "", domain.Day(""), domain.Money(0), sum})
+	sum[0], sum[last] = SumRow, total
+	return o.out.Row(sum)
 }
 
 // compare orders by pairs of texts, the first pair that differs decides.

@@ -11,7 +11,7 @@ import (
 type order struct {
 	domain.Order
 	matched   domain.Money // to it, as the transfers say
-	matches   int
+	matches   int          // movements of money, to it and back
 	licences  int          // that know of the payment
 	delivered domain.Money // gross of the lines whose activation file exists
 	last      domain.Record
@@ -23,6 +23,9 @@ func (o *order) evolve(record domain.Record) []Posting {
 	issued, ok := record.Event.(domain.ActivationFileIssued)
 	if !ok {
 		o.Order.Evolve(record.Event)
+		if e, ok := record.Event.(domain.UnderpaymentWaived); ok {
+			return []Posting{debit(Waived, o.Number.String(), e.Amount), credit(Prepayments, o.Number.String(), e.Amount)}
+		}
 		return nil
 	}
 	repeated := o.Files[issued.Line].Issued != nil
@@ -43,7 +46,7 @@ func movements(postings ...Posting) []Posting {
 }
 
 // prepaid is what stands on the order's account: paid and not delivered, or below 0 what was delivered and is not paid any more.
-func (o *order) prepaid() domain.Money { return o.matched - o.delivered }
+func (o *order) prepaid() domain.Money { return o.matched + o.Waived - o.delivered }
 
 // settled tells an order with which nothing is left to be done.
 func (o *order) settled() bool {
@@ -53,16 +56,28 @@ func (o *order) settled() bool {
 	if o.Cancelled || o.Lapsed {
 		return o.Released
 	}
-	return o.Status() == domain.Fulfilled && o.LicencesPaid && o.licences == len(o.Lines)
+	return o.Status() == domain.Fulfilled && o.LicencesPaid && o.licences == o.told()
 }
 
 // booked tells whether the order knows of all the money that the transfers have given it.
-func (o *order) booked() bool { return o.matched == o.PaidAmount() && o.matches == len(o.Payments) }
+func (o *order) booked() bool { return o.matched == o.PaidAmount() && o.matches == o.bookings() }
+
+// bookings are the movements of money that the order knows of.
+func (o *order) bookings() int { return len(o.Payments) + len(o.TakenBack) }
+
+// told is how many licences know of the payment, as the order says.
+func (o *order) told() int {
+	if o.LicencesPaid {
+		return len(o.Lines)
+	}
+	return 0
+}
 
 // moves tells the events that may concern an order after it was settled.
 func moves(event domain.Event) bool {
 	switch event.(type) {
-	case domain.OrderSubmitted, domain.OrderCancelled, domain.OrderLapsed, domain.PaymentReceived, domain.ActivationFileIssued:
+	case domain.OrderSubmitted, domain.OrderCancelled, domain.OrderLapsed, domain.PaymentReceived, domain.PaymentTakenBack,
+		domain.UnderpaymentWaived, domain.ActivationFileIssued:
 		return true
 	}
 	return false
@@ -95,10 +110,7 @@ func (b *Books) order(ctx context.Context, id domain.OrderID, before domain.Posi
 	o := &order{}
 	err := b.recall(ctx, domain.OrderStream(id), before, func(record domain.Record) { o.evolve(record) })
 	// Only settled orders are forgotten, and with those the transfers and the licences agree.
-	o.matched, o.matches = o.PaidAmount(), len(o.Payments)
-	if o.LicencesPaid {
-		o.licences = len(o.Lines)
-	}
+	o.matched, o.matches, o.licences = o.PaidAmount(), o.bookings(), o.told()
 	return o, err
 }
 
@@ -122,13 +134,15 @@ func (b *Books) keepOrder(id domain.OrderID, o *order) {
 	}
 }
 
-func (b *Books) licencePaid(ctx context.Context, e domain.LicencePaid, record domain.Record) error {
-	o, err := b.order(ctx, e.Order, record.Position)
+// licence takes note of a licence that learns of the order's payment, or that it was taken back.
+func (b *Books) licence(ctx context.Context, id domain.OrderID, licence domain.LicenceID, more int, record domain.Record) error {
+	o, err := b.order(ctx, id, record.Position)
 	if err != nil {
 		return err
 	}
-	o.licences++
-	b.check.licencePaid(record, e, o)
-	b.keepOrder(e.Order, o)
+	o.licences += more
+	o.last = trace(record)
+	b.check.licence(record, licence, more, o)
+	b.keepOrder(id, o)
 	return nil
 }

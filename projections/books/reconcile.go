@@ -85,32 +85,37 @@ func (r *reconcile) exceptions() error {
 func (r *reconcile) pairs() []pair {
 	c := &r.books.check
 	matched, licences := c.booked, c.licences
-	var prepaid, unmatched domain.Money
+	var prepaid, unmatched, credits, refunds domain.Money
 	for _, o := range r.books.orders {
 		prepaid += o.prepaid()
-		matched.number, matched.sum = matched.number+o.matches-len(o.Payments), matched.sum+o.matched-o.PaidAmount()
-		if !o.LicencesPaid {
-			licences -= o.licences
-		}
+		matched.number, matched.sum = matched.number+o.matches-o.bookings(), matched.sum+o.matched-o.PaidAmount()
+		licences -= o.licences - o.told()
 	}
 	for _, t := range r.books.transfers {
-		unmatched += t.unmatched
+		p := t.parts()
+		unmatched, refunds = unmatched+p.unmatched, refunds+p.refunds
+		for _, amount := range p.credits {
+			credits += amount
+		}
+	}
+	for _, reversal := range r.books.reversals {
+		unmatched -= reversal.Amount
 	}
 	balance := func(a Account) domain.Money { return -r.turnovers[a].Balance() }
 	return []pair{
 		{transfersOfStatements, c.named, c.received},
 		{bankAgrees, count{c.received.number, c.received.sum}, count{c.received.number, r.turnovers[Bank].Debit}},
+		{paidOutAgrees, count{c.refunded.number + c.reversed.number, c.refunded.sum + c.reversed.sum}, count{c.refunded.number + c.reversed.number, r.turnovers[Bank].Credit}},
 		{matchedAndPaid, c.matched, matched},
 		{unmatchedAgrees, count{0, unmatched}, count{0, balance(Unmatched)}},
 		{prepaidAgrees, count{0, prepaid}, count{0, balance(Prepayments)}},
+		{creditAgrees, count{0, credits}, count{0, balance(Credit)}},
+		{refundsAgree, count{0, refunds}, count{0, balance(Refunds)}},
 		{ordersNumbered, count{c.numbered, 0}, count{c.ordered, 0}},
 		{licencesTold, count{c.told, 0}, count{licences, 0}},
-		{deliveredAgrees, count{c.issued, r.delivered()}, count{c.issued, balance(Sales) + balance(VAT)}},
+		{deliveredAgrees, count{c.issued, c.delivered}, count{c.issued, balance(Sales) + balance(VAT)}},
 	}
 }
-
-// delivered is what left the orders' accounts for goods.
-func (r *reconcile) delivered() domain.Money { return r.turnovers[Prepayments].Debit }
 
 // step is something that the portal has still to do.
 type step struct {
@@ -127,9 +132,9 @@ func (r *reconcile) waiting() [][]any {
 			steps = append(steps, step{o.Number.String(), what, "", o.last})
 		}
 	}
-	for id, of := range c.pending {
+	for stream, of := range c.pending {
 		statement := c.statements[of]
-		steps = append(steps, step{statement.Number, transferMissing, string(id), statement.record})
+		steps = append(steps, step{statement.Number, transferMissing, stream, statement.record})
 	}
 	for number, record := range c.numbers {
 		steps = append(steps, step{number.String(), orderNotSubmitted, "", record})
@@ -163,8 +168,10 @@ func (o *order) waitsFor() string {
 		return paymentsDiffer
 	case owed(domain.ReleaseTask):
 		return licencesNotReleased
-	case o.Paid() && !o.LicencesPaid:
+	case o.Paid() && !o.LicencesPaid, owed(domain.MarkUnpaidTask):
 		return licencesNotTold
+	case o.licences != o.told():
+		return licencesDiffer
 	case o.Paid() && owed(domain.ActivateTask) && o.delivered < o.Total.Gross:
 		return fileNotIssued
 	}

@@ -5,9 +5,12 @@ const (
 	// what must agree
 	transfersOfStatements = "transfers-of-statements"
 	bankAgrees            = "bank-agrees"
+	paidOutAgrees         = "paid-out-agrees"
 	matchedAndPaid        = "matched-and-paid"
 	unmatchedAgrees       = "unmatched-agrees"
 	prepaidAgrees         = "prepaid-agrees"
+	creditAgrees          = "credit-agrees"
+	refundsAgree          = "refunds-agree"
 	ordersNumbered        = "orders-numbered"
 	licencesTold          = "licences-told"
 	deliveredAgrees       = "delivered-agrees"
@@ -16,8 +19,9 @@ const (
 	paymentsDiffer      = "payments-differ"
 	licencesNotReleased = "licences-not-released"
 	licencesNotTold     = "licences-not-told"
+	licencesDiffer      = "licences-differ"
 	fileNotIssued       = "file-not-issued"
-	transferMissing     = "transfer-missing"    // detail: its id
+	transferMissing     = "transfer-missing"    // detail: its stream
 	orderNotSubmitted   = "order-not-submitted" // has a number
 	periodNotSealed     = "period-not-sealed"
 
@@ -39,6 +43,6 @@ const (
 )
 
 // Whats lists the codes of what a reconciliation says.
-var Whats = []string{transfersOfStatements, bankAgrees, matchedAndPaid, unmatchedAgrees, prepaidAgrees, ordersNumbered, licencesTold, deliveredAgrees,
-	paymentsDiffer, licencesNotReleased, licencesNotTold, fileNotIssued, transferMissing, orderNotSubmitted, periodNotSealed,
+var Whats = []string{transfersOfStatements, bankAgrees, paidOutAgrees, matchedAndPaid, unmatchedAgrees, prepaidAgrees, creditAgrees, refundsAgree, ordersNumbered, licencesTold, deliveredAgrees,
+	paymentsDiffer, licencesNotReleased, licencesNotTold, licencesDiffer, fileNotIssued, transferMissing, orderNotSubmitted, periodNotSealed,
 	issuedUnpaid, licenceNotOfOrder, licenceUnpaid, overmatched, orderUnknown, statementUnknown, statementGap, numberGap, periodDiffers, unbalanced, moreExceptions}
