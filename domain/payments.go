@@ -21,6 +21,7 @@ type StatementImported struct {
 	Digest    string       `json:"digest"` // SHA-256 of the statement's lines, hexadecimal
 	Transfers []TransferID `json:"transfers"`
 	Reversals []TransferID `json:"reversals,omitempty"` // entries that take earlier transfers back
+	OpenedOn  Day          `json:"opened_on,omitempty"` // day of the opening balance; empty in old events
 }
 
 // TransferReceived records money that came in. What the payer wrote is personal and sealed.

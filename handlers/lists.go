@@ -27,6 +27,7 @@ const (
 	partUpdatable = "updatable"
 	partPossible  = "possible"
 	partOpen      = "open"
+	partGaps      = "gaps"
 
 	columnProgram = "program"
 	columnSerial  = "serial"
@@ -123,9 +124,9 @@ type listView[R any] struct {
 	Rows []R
 }
 
-// showList answers the page of that name with the part of its list that its reader wants.
+// showList answers the page of that name and path with the part of its list that its reader wants.
 func showList[R any](c *call, page string, parts, columns []string, find func(context.Context, projections.Listing) ([]R, int, error)) (reply, error) {
-	shown, err := c.readList(c.URL.Path, parts, columns)
+	shown, err := c.readList("/"+page, parts, columns)
 	if err != nil {
 		return reply{}, err
 	}

@@ -65,6 +65,7 @@ func wordsOnPages(w *words) template.FuncMap {
 		"figure":  w.figure,
 		"short":   w.short,
 		"plain":   plainAmount,
+		"money":   moneyIn,
 		"faulty":  func(f frame, field string) bool { return f.AlertField == field },
 		"fact":    func(state, text string) fact { return fact{State: state, Icon: icons[state], Text: text} },
 		"column":  func(l list, name, text string) column { return columnOf(l, name, text, false) },
@@ -167,6 +168,14 @@ func (w *words) short(at time.Time) string { return at.In(poland).Format("02.01.
 // plainAmount is an amount as the form of a bank takes it: 1234,56.
 func plainAmount(amount domain.Money) string {
 	return fmt.Sprintf("%d,%02d", int64(amount)/100, int64(amount)%100)
+}
+
+// moneyIn a currency, by its code unless it is that of the portal.
+func moneyIn(amount domain.Money, currency string) string {
+	if currency == "PLN" {
+		return amount.String()
+	}
+	return strings.TrimSuffix(amount.String(), "zł") + currency
 }
 
 // assets are the files that pages refer to, with a tag that changes with their contents.

@@ -65,6 +65,9 @@ const (
 	tooManyWatchers    = "too-many-watchers"
 	emailUnusual       = "email-unusual"
 	notSigned          = "not-signed"
+	uploadExpired      = "upload-expired"
+	tooManyFiles       = "too-many-files"
+	noFileChosen       = "no-file-chosen"
 	contended          = "contended" // others kept changing the same thing
 	broken             = "broken"    // something does not work; never a refusal of the domain
 )
@@ -95,6 +98,9 @@ var statuses = map[string]int{
 	nothingTicked:             http.StatusUnprocessableEntity,
 	userNameUnsuitable:        http.StatusUnprocessableEntity,
 	emailUnusual:              http.StatusUnprocessableEntity,
+	uploadExpired:             http.StatusUnprocessableEntity,
+	tooManyFiles:              http.StatusUnprocessableEntity,
+	noFileChosen:              http.StatusUnprocessableEntity,
 	tooManyWatchers:           http.StatusTooManyRequests,
 }
 

@@ -105,6 +105,14 @@ func (r route) String() string {
 	return strings.TrimRight(fmt.Sprintf("%-6s %-43s %-5s %-16s %s", r.Method, r.Path, r.Door, r.Who, strings.Join(r.Views, " ")), " ")
 }
 
+// bodyMax is the most that may be sent to the route, in bytes.
+func (r route) bodyMax() int64 {
+	if r.Method == post && r.Path == statementsPath {
+		return multipartBytesMax
+	}
+	return bodyMax
+}
+
 // views that pages read, by the names that projections gives them
 var (
 	viewsOfPrograms    = []string{"programs", "entitlements", "customers", "orders"}
@@ -113,6 +121,7 @@ var (
 	viewsOfCart        = []string{"programs", "customers", "carts"}
 	viewsOfOrders      = []string{"orders", "customers"}
 	viewsOfTransfers   = []string{"payments", "orders"}
+	viewsOfStatements  = []string{"statements"}
 	viewsOfTasks       = []string{"tasks"}
 	viewsOfCustomers   = []string{"customers"}
 	viewsOfCustomer    = []string{"customers", "entitlements", "orders", "programs"}
@@ -163,6 +172,9 @@ func routes() []route {
 
 		// the vendor's people
 		{get, "/transfers", page, accounting, viewsOfTransfers, (*Server).showTransfers},
+		{get, statementsPath, page, accounting, viewsOfStatements, (*Server).showStatements},
+		{post, statementsPath, page, accounting, nil, (*Server).previewStatements},
+		{post, statementsPath + "/confirm", page, accounting, nil, (*Server).confirmStatements},
 		{get, "/months", page, accounting, viewsOfSums, (*Server).showMonths},
 		{get, "/log", page, auditors, viewsOfLog, (*Server).showLog},
 		{get, "/log/trace", page, auditors, viewsOfLog, (*Server).showTrace},

@@ -25,6 +25,7 @@ type Options struct {
 	Sessions      Sessions
 	Evidence      Evidence
 	Paper         Paper
+	Statements    StatementReader
 	Mailbox       Mailbox                     // nil: there is no page with letters
 	Ready         func(context.Context) error // nil error: log and database answer
 	Vendor        Vendor
@@ -58,6 +59,8 @@ type Server struct {
 	heartbeat   time.Duration // heartbeatEvery
 	sessionLook time.Duration // sessionEvery
 	watchers    watchers
+	uploads     uploads
+	importing   chan struct{} // one element while statements are imported
 }
 
 // action does what one route is for. A domain.Refusal is a sentence for whoever asked; every other error broke something.
@@ -72,7 +75,7 @@ const settleMax = 2 * time.Second
 // New puts the door together. It panics when two routes contradict each other or a page cannot be read, which no
 // outside input can cause.
 func New(o Options) *Server {
-	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax, heartbeat: heartbeatEvery, sessionLook: sessionEvery}
+	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax, heartbeat: heartbeatEvery, sessionLook: sessionEvery, importing: make(chan struct{}, 1)}
 	for _, route := range routes() {
 		methods := []string{route.Method}
 		if route.Method == http.MethodGet {
@@ -96,7 +99,7 @@ func (s *Server) serve(route route) http.Handler {
 		if c.route.Door == anyDoor {
 			c.route.Door = doorOf(r.URL.Path)
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, bodyMax)
+		r.Body = http.MaxBytesReader(w, r.Body, route.bodyMax())
 		answer, err := s.answer(c)
 		s.say(w, c, answer, err)
 	})

@@ -147,6 +147,10 @@ func wordsUsed(t *testing.T) map[string]bool {
 	family("task.", constantsIn(t, "../domain/fulfilment.go", "TaskKind", "")...)
 	family("rule.", constantsIn(t, "../domain/matching.go", "", "MatchedBy")...)
 	family("books.", booksWords(t)...)
+	family("reason.", constantsIn(t, "../domain/matching.go", "", "Unmatched")...)
+	family("left.", constantsIn(t, "statements_import.go", "", "Left")...)
+	family("fate.", constantsIn(t, "statements_import.go", "", "fate")...)
+	family("upload.", "download-again", "choose-form", "shorter-period", "too-many") // as [FileProblem] names remedies
 	family("part.", constantsIn(t, "lists.go", "", "part")...)
 	family("sort.", constantsIn(t, "lists.go", "", "column")...)
 	for _, kind := range domain.Kinds {

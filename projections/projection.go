@@ -28,7 +28,7 @@ type View struct {
 
 // All lists the views of the portal.
 func All() []View {
-	return []View{programs, entitlements, carts, orders, customers, payments, tasks, events}
+	return []View{programs, entitlements, carts, orders, customers, payments, statements, tasks, events}
 }
 
 //go:embed migrations/*.sql

@@ -21,6 +21,7 @@ type Tables struct {
 	corrections                                            *sqlx.Stmt
 	due, tasks, upcoming, nextDue                          *sqlx.Stmt
 	allCustomers, allLicences, allOrders, anyOrder         *sqlx.Stmt
+	allStatements                                          *sqlx.Stmt
 	distributors, catalogue, months, checkpoints           *sqlx.Stmt
 	erasures, deals                                        *sqlx.Stmt
 	open                                                   []*sqlx.Stmt
@@ -54,6 +55,7 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.allCustomers, selectAllCustomers},
 		{&t.allLicences, selectAllLicences},
 		{&t.allOrders, selectAllOrders},
+		{&t.allStatements, selectAllStatements},
 		{&t.anyOrder, selectAnyOrder},
 		{&t.distributors, selectCustomers + ` where c.is_distributor order by c.folded, c.id`},
 		{&t.catalogue, selectCatalogue},

@@ -42,7 +42,7 @@ func importStatements(ctx context.Context, args []string, stdout, stderr io.Writ
 	if *dryRun {
 		report.w, report.verb = stdout, "would be booked"
 	}
-	if err := report.book(ctx, foundation.Rehearse(base.Log), by, files); err != nil {
+	if err := report.book(ctx, domain.Rehearse(base.Log), by, files); err != nil {
 		return errors.Join(fmt.Errorf("nothing was booked: %w", err), base.Close())
 	}
 	if *dryRun {

@@ -103,6 +103,9 @@ func TestLooks(t *testing.T) {
 	if weight == 0 || weight > firstPageBytesMax {
 		t.Errorf("the first page weighs %d bytes", weight)
 	}
+	if elsewhere := ask[[]string](v, `performance.getEntriesByType("resource").map((e) => e.name).filter((name) => !name.startsWith(location.origin + "/"))`); len(elsewhere) > 0 {
+		t.Errorf("the first page asks others: %v", elsewhere)
+	}
 	pages("", "/login", "/mailbox", "/no-such-page")
 	v.logIn(customerUser)
 	v.tickOn("/updates", "Faktura", "4.1 → 5.0")
@@ -123,7 +126,7 @@ func TestLooks(t *testing.T) {
 	pages("dystrybutor", "/programs", "/updates", "/new-programs")
 	v = visit(t, p)
 	v.logInStaff(p, "ksiegowosc")
-	pages("ksiegowosc", "/transfers", "/months", "/sales", strings.Replace(order, "/orders/", "/sales/", 1))
+	pages("ksiegowosc", "/transfers", "/statements", "/months", "/sales", strings.Replace(order, "/orders/", "/sales/", 1))
 	v = visit(t, p)
 	v.logInStaff(p, "audytor")
 	pages("audytor", "/log")

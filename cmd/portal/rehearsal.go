@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"netrom.pl/portal/cmd/internal/foundation"
+	"netrom.pl/portal/domain"
 	"netrom.pl/portal/infra/vault"
 )
 
@@ -21,7 +22,7 @@ type rehearsal struct {
 // rehearse makes an importer that changes nothing.
 func rehearse(base *foundation.Foundation) *importer {
 	r := &rehearsal{vault: base.Vault, claimed: map[string]string{}}
-	return &importer{log: foundation.Rehearse(base.Log), vault: base.Vault, createAccount: r.createAccount, run: uuid.NewString()}
+	return &importer{log: domain.Rehearse(base.Log), vault: base.Vault, createAccount: r.createAccount, run: uuid.NewString()}
 }
 
 // createAccount says whether [vault.Vault.CreateAccount] will do what is wanted.

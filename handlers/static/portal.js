@@ -66,3 +66,35 @@ function watch() {
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
 }
 watch();
+
+// Files can be dropped anywhere on the form that sends them, and the reader sees how far they have come.
+function offerUpload() {
+  const form = document.getElementById("upload");
+  if (!form) return;
+  const input = form.querySelector("input[type=file]"), bar = form.querySelector("progress"), status = form.querySelector("[role=status]");
+  const over = (event) => { event.preventDefault(); input.classList.toggle("over", event.type === "dragover"); };
+  for (const type of ["dragover", "dragleave", "drop"]) form.addEventListener(type, over);
+  form.addEventListener("drop", (event) => { if (event.dataTransfer.files.length) input.files = event.dataTransfer.files; });
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const request = new XMLHttpRequest(), button = form.querySelector("button");
+    const failed = () => { status.textContent = form.dataset.failed; bar.hidden = true; button.disabled = false; };
+    request.upload.addEventListener("progress", (sent) => { if (sent.lengthComputable) bar.value = 100 * sent.loaded / sent.total; });
+    request.upload.addEventListener("load", () => { bar.removeAttribute("value"); status.textContent = form.dataset.working; });
+    request.addEventListener("error", failed);
+    request.addEventListener("load", () => {
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      if (new URL(request.responseURL).pathname !== new URL(form.action).pathname) { location = request.responseURL; return; }
+      if (!page.getElementById("content")) { failed(); return; }
+      document.getElementById("content").replaceWith(page.getElementById("content"));
+      offerUpload();
+      (document.getElementById("problem") ?? document.getElementById("content")).focus();
+    });
+    button.disabled = true;
+    bar.hidden = false;
+    bar.value = 0;
+    request.open("POST", form.action);
+    request.send(new FormData(form));
+  });
+}
+offerUpload();

@@ -15,7 +15,7 @@ func (p *xmlParser) entry(start xml.StartElement, s *xmlStatement) error {
 	}
 	at.end = p.guard.in.InputOffset()
 	if p.entries++; p.entries > EntriesMax {
-		return refuse(at.line, "the file has more than %d entries: export a shorter period", EntriesMax)
+		return refuse(at.line, "the file has more than %d entries: %s", EntriesMax, shorter)
 	}
 	if status := strings.TrimSpace(x.Status.Text + x.Status.Code); status != "BOOK" && status != "" {
 		return nil
@@ -36,7 +36,7 @@ func (p *xmlParser) entry(start xml.StartElement, s *xmlStatement) error {
 		p.guard.parts = append(p.guard.parts[:0], at)
 	}
 	if p.entries += len(entries) - 1; p.entries > EntriesMax {
-		return refuse(at.line, "the file has more than %d entries: export a shorter period", EntriesMax)
+		return refuse(at.line, "the file has more than %d entries: %s", EntriesMax, shorter)
 	}
 	for i := range entries {
 		e := &entries[i]

@@ -84,7 +84,7 @@ func (g *guard) Token() (xml.Token, error) {
 			g.parts = append(g.parts, place{line: line, start: g.start})
 		}
 		if len(g.parts) > EntriesMax {
-			return nil, refuse(line, "a booking has more than %d payments: export a shorter period", EntriesMax)
+			return nil, refuse(line, "a booking has more than %d payments: %s", EntriesMax, shorter)
 		}
 	case xml.EndElement:
 		if t.Name.Local == "TxDtls" && g.depth == paymentDepth && len(g.parts) > 0 {

@@ -18,7 +18,7 @@ func readAll(r io.Reader) ([]byte, error) {
 		return nil, fmt.Errorf("read bank statement: %w", err)
 	}
 	if len(raw) > FileSizeMax {
-		return nil, refuse(0, "the file is larger than %d MiB: export a shorter period", FileSizeMax>>20)
+		return nil, refuse(0, "the file is larger than %d MiB: %s", FileSizeMax>>20, shorter)
 	}
 	return raw, nil
 }

@@ -39,7 +39,7 @@ func (r *lineReader) next() (line, bool, error) {
 	}
 	r.number++
 	if r.number > LinesMax {
-		return line{}, false, refuse(r.number, "the file has more than %d lines: export a shorter period", LinesMax)
+		return line{}, false, refuse(r.number, "the file has more than %d lines: %s", LinesMax, shorter)
 	}
 	piece, rest, _ := bytes.Cut(r.rest, []byte{r.end})
 	r.rest = rest

@@ -177,7 +177,7 @@ func (p *parser) entry() (Entry, error) {
 		return Entry{}, err
 	}
 	if p.entries++; p.entries > EntriesMax {
-		return Entry{}, refuse(head.line, "the file has more than %d entries: export a shorter period", EntriesMax)
+		return Entry{}, refuse(head.line, "the file has more than %d entries: %s", EntriesMax, shorter)
 	}
 	e, err := parseEntry(head)
 	if err != nil {

@@ -21,8 +21,9 @@ const (
 
 // what to do about a file
 const (
-	again  = "download the statement from the bank once more and import the whole file"     // it is damaged
-	choose = "choose MT940 or camt.053 when you export the statement, and import that file" // it is something else
+	again   = "download the statement from the bank once more and import the whole file" // it is damaged
+	shorter = "export a shorter period"
+	choose  = "choose MT940 or camt.053 when you export the statement, and import that file" // it is something else
 )
 
 // Parse reads the statements of a file, at least one, in whatever form the bank wrote it: it finds out by itself whether that is

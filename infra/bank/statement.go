@@ -112,3 +112,24 @@ func (e *ParseError) Error() string {
 func refuse(line int, format string, args ...any) *ParseError {
 	return &ParseError{Line: line, Reason: fmt.Sprintf(format, args...)}
 }
+
+// Remedy is what to do about a file that was refused.
+type Remedy string
+
+// The remedies. Reason says the same in more words.
+const (
+	DownloadAgain Remedy = "download-again" // it is damaged
+	ChooseForm    Remedy = "choose-form"    // it is something else, or the bank leaves out too much in this form
+	ShorterPeriod Remedy = "shorter-period" // it is too long
+)
+
+// Remedy tells what to do about the file.
+func (e *ParseError) Remedy() Remedy {
+	switch {
+	case strings.HasSuffix(e.Reason, again):
+		return DownloadAgain
+	case strings.HasSuffix(e.Reason, shorter):
+		return ShorterPeriod
+	}
+	return ChooseForm
+}

@@ -1,9 +1,11 @@
 package foundation
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 
 	"netrom.pl/portal/domain"
@@ -13,28 +15,56 @@ import (
 
 // BookStatement books a parsed statement of the bank; see [handlers.BookStatement]. The bookings are those of [Incoming], in this order.
 func BookStatement(ctx context.Context, log domain.Log, by domain.Cause, s bank.Statement) ([]handlers.Booking, error) {
+	statement, err := convert(s)
+	if err != nil {
+		return nil, err
+	}
+	return handlers.BookStatement(ctx, log, by, statement.StatementImported, statement.Incoming())
+}
+
+// ReadStatements reads a file of the bank for [handlers.Options]. It answers a [*handlers.FileProblem] for a file that
+// cannot be read.
+func ReadStatements(content []byte) ([]handlers.BankStatement, error) {
+	parsed, err := bank.Parse(bytes.NewReader(content))
+	if refused := new(bank.ParseError); errors.As(err, &refused) {
+		return nil, &handlers.FileProblem{Line: refused.Line, Remedy: string(refused.Remedy()), Detail: refused.Reason}
+	}
+	if err != nil {
+		return nil, err
+	}
+	statements := make([]handlers.BankStatement, len(parsed))
+	for i, s := range parsed {
+		if statements[i], err = convert(s); err != nil {
+			return nil, err
+		}
+	}
+	return statements, nil
+}
+
+// convert writes a statement of the bank in the words of the domain.
+func convert(s bank.Statement) (handlers.BankStatement, error) {
 	account, err := domain.ParseNRB(s.Account)
 	if err != nil {
-		return nil, fmt.Errorf("read account %s of statement %s: %w", s.Account, s.Number, err)
+		return handlers.BankStatement{}, fmt.Errorf("read account %s of statement %s: %w", s.Account, s.Number, err)
 	}
 	id := domain.StatementID(domain.NameID("statement", string(account), s.Number, string(s.ClosedOn)))
-	statement := domain.StatementImported{Statement: id, Account: account, Number: s.Number, ClosedOn: domain.Day(s.ClosedOn),
-		Opening: domain.Money(s.OpeningGrosz), Closing: domain.Money(s.ClosingGrosz)}
-	var transfers []domain.TransferReceived
+	statement := handlers.BankStatement{Currency: s.Currency, StatementImported: domain.StatementImported{Statement: id, Account: account, Number: s.Number,
+		OpenedOn: domain.Day(s.OpenedOn), ClosedOn: domain.Day(s.ClosedOn), Opening: domain.Money(s.OpeningGrosz), Closing: domain.Money(s.ClosingGrosz)}}
 	digest := sha256.New()
 	for _, entry := range s.Entries {
 		fmt.Fprintf(digest, "%d:%s", len(entry.Raw), entry.Raw)
-	}
-	for _, entry := range Incoming(s) {
-		transfer := domain.TransferReceived{
+		line := handlers.BankEntry{Line: entry.Line, Left: leftReason(s, entry), Received: domain.TransferReceived{
 			Transfer: domain.TransferID(domain.NameID("transfer", string(account), entry.Key)), Statement: id, Account: account,
 			Amount: domain.Money(entry.AmountGrosz), ValueOn: domain.Day(entry.ValueDate), BookedOn: domain.Day(entry.BookedOn),
 			BankReference: entry.BankReference, Title: entry.Title, PayerName: entry.PayerName, PayerAccount: entry.PayerAccount, Raw: entry.Raw,
+		}}
+		if line.Left == "" {
+			statement.Transfers = append(statement.Transfers, line.Received.Transfer)
 		}
-		statement.Transfers, transfers = append(statement.Transfers, transfer.Transfer), append(transfers, transfer)
+		statement.Entries = append(statement.Entries, line)
 	}
 	statement.Digest = hex.EncodeToString(digest.Sum(nil))
-	return handlers.BookStatement(ctx, log, by, statement, transfers)
+	return statement, nil
 }
 
 // Incoming are the entries of a statement with which orders can be paid.
@@ -48,8 +78,21 @@ func Incoming(s bank.Statement) []bank.Entry {
 	return incoming
 }
 
-func comesIn(s bank.Statement, entry bank.Entry) bool {
-	return entry.Mark == bank.Credit && s.Currency == "PLN" && entry.AmountGrosz > 0
+func comesIn(s bank.Statement, entry bank.Entry) bool { return leftReason(s, entry) == "" }
+
+// leftReason says why no order can be paid with an entry; empty: one can.
+func leftReason(s bank.Statement, entry bank.Entry) string {
+	switch {
+	case s.Currency != "PLN":
+		return handlers.LeftForeign
+	case entry.Mark == bank.Debit:
+		return handlers.LeftOutgoing
+	case entry.Mark != bank.Credit:
+		return handlers.LeftReversal
+	case entry.AmountGrosz <= 0:
+		return handlers.LeftNothing
+	}
+	return ""
 }
 
 // Left is an entry of a statement that is not booked on orders.
@@ -62,17 +105,18 @@ type Left struct {
 func LeftOut(s bank.Statement) []Left {
 	var left []Left
 	for _, entry := range s.Entries {
-		if comesIn(s, entry) {
-			continue
-		}
-		why := "outgoing"
-		switch {
-		case s.Currency != "PLN":
+		var why string
+		switch leftReason(s, entry) {
+		case handlers.LeftForeign:
 			why = "in " + s.Currency + "; orders are paid in PLN"
-		case entry.Mark == bank.Credit:
+		case handlers.LeftNothing:
 			why = "moves no money"
-		case entry.Mark != bank.Debit:
+		case handlers.LeftReversal:
 			why = "a reversal (" + string(entry.Mark) + "): check by hand which booking it takes back"
+		case handlers.LeftOutgoing:
+			why = "outgoing"
+		default:
+			continue
 		}
 		left = append(left, Left{Line: entry.Line, Why: why})
 	}

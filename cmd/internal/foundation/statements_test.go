@@ -69,7 +69,7 @@ func TestARehearsalWritesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rehearsal := Rehearse(log)
+	rehearsal := domain.Rehearse(log)
 	by := domain.Cause{Command: "import", Actor: "system:test"}
 	for range 2 {
 		if bookings, err := BookStatement(t.Context(), rehearsal, by, statements[0]); err != nil || len(bookings) != 1 {
