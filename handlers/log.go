@@ -127,11 +127,11 @@ func (f logFilter) search(order domain.OrderID) (projections.EventSearch, error)
 		search.Subjects = append(search.Subjects, projections.SubjectOf(domain.CustomerID(f.Customer)))
 	}
 	if f.From != "" {
-		end, err := EndOf(f.From)
+		start, err := f.From.Begins()
 		if err != nil {
 			return search, err
 		}
-		search.From = end.Add(time.Nanosecond).In(poland).AddDate(0, 0, -1)
+		search.From = start
 	}
 	if f.To != "" {
 		end, err := EndOf(f.To)

@@ -130,10 +130,9 @@ func gapHeight(gap time.Duration) int {
 
 // dotKind says what an event looks like.
 func dotKind(event domain.Event) string {
-	if _, letter := LetterID(event); letter {
-		return "letter"
-	}
 	switch event.(type) {
+	case domain.LetterSent, domain.BalanceLetterSent, domain.LoginLetterSent, domain.ActivationFileSent:
+		return "letter"
 	case domain.PaymentReceived, domain.TransferReceived, domain.TransferMatched:
 		return "money"
 	case domain.ActivationFileIssued:

@@ -148,11 +148,13 @@ func (s *Server) branchesOf(branches []projections.TraceBranch, progress map[str
 	return shown
 }
 
-// LetterID is the left part of the Message-ID of the letter of which an event says that it left.
+// LetterID is the left part of the Message-ID of the letter of which an event says that it left. That of a letter which asks for
+// an amount goes with the amount, which the event does not have.
 func LetterID(event domain.Event) (string, bool) {
 	switch e := event.(type) {
 	case domain.LetterSent:
-		return domain.NameID("letter", string(e.Order), string(e.Kind)), true
+		fixed := e.Kind == domain.ConfirmTask || e.Kind == domain.PaymentNoteTask
+		return domain.NameID("letter", string(e.Order), string(e.Kind)), fixed
 	case domain.ActivationFileSent:
 		return domain.NameID("letter", string(e.Order), string(domain.ActivateTask), fmt.Sprint(e.Line), fmt.Sprint(e.Copy), fmt.Sprint(e.Address)), true
 	case domain.LoginLetterSent:

@@ -1,4 +1,4 @@
-// Command audit is for auditors: it shows the event log with who, when and caused by what, verifies that nothing in it was
+// Command audit is for auditors: it shows the event log with who, when and caused by what, follows causes, verifies that nothing in it was
 // changed, proves single events, and verifies activation files.
 package main
 
@@ -7,6 +7,9 @@ import "netrom.pl/portal/cmd/internal/foundation"
 func main() {
 	foundation.Main("audit", []foundation.Command{
 		{Name: "log", Does: "print the events with who, when and caused by what", Run: printLog},
+		{Name: "show", Does: "print one event with its bytes, its hash and the checkpoint that covers it", Run: showEvent},
+		{Name: "trace", Does: "print what led to what in an order or a request, and what released its activation files", Run: printTrace},
+		{Name: "watch", Does: "print the events of a running portal as they arrive", Run: watchLog},
 		{Name: "verify", Does: "hash every event anew and compare with signed checkpoints", Run: verifyLog},
 		{Name: "prove", Does: "print the proof that an event is in the log", Run: prove},
 		{Name: "verify-proof", Does: "check such a proof offline", Run: verifyProof},

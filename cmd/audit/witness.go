@@ -69,7 +69,7 @@ func verifyLog(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return err
 	}
 	report, err := witness.Verify(ctx, base.Stored(), e.checkpoints, e.copies)
-	if err = errors.Join(err, base.Close()); err != nil {
+	if err = errors.Join(err, base.Inspected(ctx, domain.VerifyInspection, nil, int(report.Events)), base.Close()); err != nil {
 		return fmt.Errorf("verify the log: %w", err)
 	}
 	if err := e.judge(report, stdout); err != nil {
@@ -209,6 +209,9 @@ func storedEvent(ctx context.Context, data string, at domain.Position, stderr io
 		return witness.Event{}, err
 	}
 	event, ok, err := base.Stored().At(ctx, at)
+	if err == nil && ok {
+		err = base.Inspected(ctx, domain.ProofInspection, map[string]string{"position": strconv.FormatUint(uint64(at), 10)}, 1)
+	}
 	if err = errors.Join(err, base.Close()); err != nil {
 		return witness.Event{}, fmt.Errorf("read the event: %w", err)
 	}

@@ -23,7 +23,7 @@ type evidence struct {
 var _ handlers.Evidence = (*evidence)(nil)
 
 func newEvidence(base *foundation.Foundation) *evidence {
-	return &evidence{prover: witness.NewProver(filepath.Join(base.Dir, foundation.WitnessFolder), base.Stored())}
+	return &evidence{prover: base.Prover()}
 }
 
 // Stored is [handlers.Evidence].

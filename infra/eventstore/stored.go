@@ -70,6 +70,14 @@ func (s *Store) StoredAt(ctx context.Context, at domain.Position) (StoredEvent, 
 	return found, err
 }
 
+// End is the position of the last event in the log, one of the server's own perhaps; 0 if there is none.
+func (s *Store) End(ctx context.Context) (domain.Position, error) {
+	return short(ctx, s.clients, func(client *esdb.Client) (domain.Position, error) {
+		end, err := head(ctx, client)
+		return domain.Position(end), err
+	})
+}
+
 func storedEvent(e *esdb.RecordedEvent) (StoredEvent, error) {
 	if e.Position.Commit == math.MaxUint64 {
 		return StoredEvent{}, unreadable{errNoPositions}
