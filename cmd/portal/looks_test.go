@@ -129,7 +129,10 @@ func TestLooks(t *testing.T) {
 	pages("ksiegowosc", "/transfers", "/statements", "/months", "/sales", strings.Replace(order, "/orders/", "/sales/", 1))
 	v = visit(t, p)
 	v.logInStaff(p, "audytor")
-	pages("audytor", "/log")
+	trace := "/log/trace?of=" + strings.TrimPrefix(order, "/orders/")
+	pages("audytor", "/log", trace, "/log/streams", v.linkOn(trace, `a[href^="/log/events/"]`))
+	v.open(trace)
+	pages("audytor", ask[string](v, `(({pathname, search}) => pathname + search)(document.querySelector('a[href^="/log/streams?"]'))`))
 	v = visit(t, p)
 	v.logInStaff(p, "operator")
 	pages("operator", "/customers", "/customers/new", "/customers/import", v.linkOn("/customers", `tbody a[href^="/customers/"]`), "/licences",
