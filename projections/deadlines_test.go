@@ -14,12 +14,7 @@ func TestTasksOfLaterDays(t *testing.T) {
 	t.Parallel()
 	w := live(t).open()
 	w.mustTick(alfa, Pick{Offer: "magazyn-single-new-3.0", Item: "i-1"})
-	order := w.send(alfa, "s-1")
-	limited := terms
-	limited.Limits = &domain.TimeLimits{RemindBeforeDays: 3, RemindAfterDays: 3, ExpireAfterDays: 14, GraceDays: 30}
-	if _, err := domain.Place(ctx, w.log, w.cause(), alfa, order, limited); err != nil {
-		t.Fatal(err)
-	}
+	order := w.submit(alfa, "s-1")
 	do[domain.Order](w, domain.RecordLetter{Order: order, Kind: domain.ConfirmTask})
 	w.settle()
 	due := w.order(order).DueOn

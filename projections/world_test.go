@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -268,7 +269,8 @@ func (w *world) wishesOf(buyer domain.CustomerID) map[domain.ItemID]domain.Wish 
 	return wishes
 }
 
-var terms = domain.Terms{Bank: domain.BankData{Recipient: "NETROM", NIP: "1234563218", Account: "84102055580000123400005678"}, PaymentDays: 14}
+var terms = domain.Terms{Bank: domain.BankData{Recipient: "NETROM", NIP: "1234563218", Account: "84102055580000123400005678"}, PaymentDays: 14,
+	Limits: &domain.TimeLimits{RemindBeforeDays: 3, RemindAfterDays: 3, ExpireAfterDays: 14, GraceDays: 30}}
 
 // send submits the cart and leaves it at that, as a crash would.
 func (w *world) send(buyer domain.CustomerID, submission string) domain.OrderID {
@@ -333,12 +335,17 @@ func (w *world) fulfil(id domain.OrderID) {
 	w.t.Helper()
 	for {
 		order := w.order(id)
-		owed := order.Owed()
+		owed := w.owedNow(order)
 		if len(owed) == 0 {
 			return
 		}
 		w.perform(order, owed[0])
 	}
+}
+
+// owedNow leaves out what falls due on a later day.
+func (w *world) owedNow(order domain.Order) []domain.Task {
+	return slices.DeleteFunc(order.Owed(), func(task domain.Task) bool { return !task.IsDue(domain.DayOf(w.now)) })
 }
 
 // perform does one task of an order.
@@ -355,7 +362,13 @@ func (w *world) perform(order domain.Order, task domain.Task) {
 			do[domain.Licence](w, domain.MarkLicencePaid{Order: order.Order, Licence: line.Licence})
 		}
 		do[domain.Order](w, domain.RecordLicencesPaid{Order: order.Order})
-	case domain.ConfirmTask, domain.PaymentNoteTask:
+	case domain.ExpireTask:
+		do[domain.Order](w, domain.ExpireOrder{Order: order.Order, On: domain.DayOf(w.now)})
+	case domain.LapseTask:
+		do[domain.Order](w, domain.LapseOrder{Order: order.Order, On: domain.DayOf(w.now)})
+	case domain.BalanceTask:
+		do[domain.Order](w, domain.RecordBalanceLetter{Order: order.Order, Payments: task.Copy})
+	case domain.ConfirmTask, domain.PaymentNoteTask, domain.RemindTask, domain.RemindAgainTask, domain.ExpiryNoteTask:
 		do[domain.Order](w, domain.RecordLetter{Order: order.Order, Kind: task.Kind})
 	case domain.ActivateTask:
 		line := order.Lines[task.Line-1]
@@ -412,9 +425,10 @@ func (w *world) chapter(n int) {
 	if err := w.want(id, id, "", "magazyn-single-new-3.0", 0); err != nil {
 		w.t.Fatal(err)
 	}
-	withdrawn := w.submit(id, "s-3")
-	do[domain.Order](w, domain.CancelOrder{Order: withdrawn})
-	w.fulfil(withdrawn)
+	lapsed := w.submit(id, "s-3")
+	do[domain.Order](w, domain.ExpireOrder{Order: lapsed, On: "2098-01-01"})
+	do[domain.Order](w, domain.LapseOrder{Order: lapsed, On: "2099-01-01"})
+	w.fulfil(lapsed)
 	if err := w.want(id, id, licence, "magazyn-multi-3.0-3.0", 3); err != nil {
 		w.t.Fatal(err)
 	}

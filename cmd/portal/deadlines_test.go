@@ -33,8 +33,11 @@ func TestLateMoneyRevivesAnOrderInTheBrowser(t *testing.T) {
 	v.waits("Zamówienie wygasło, bo wpłata nie dotarła w terminie") // the page changes by itself
 	v.sees("Dane do przelewu", "Anuluj zamówienie", "przypomnienie po terminie wysłane")
 	v.eventually("/mailbox", "wygasło")
-	v.open("/updates")
-	v.sees("wygasło bez wpłaty")
+	for _, path := range []string{ordered, "/orders", "/updates"} {
+		v.inspect(path)
+		v.sees("wygasło")
+	}
+	v.sees("wygasło bez wpłaty: prosimy je opłacić do")
 
 	v.open(ordered)
 	ahead.Store(59) // the last day of the grace

@@ -68,6 +68,23 @@ func (v *visitor) accessible(l look) {
 	v.fits(l)
 }
 
+// inspect looks at a page on a phone and, in the dark, on a screen and a tablet.
+func (v *visitor) inspect(path string) {
+	v.t.Helper()
+	checker, err := os.ReadFile(axe)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	for _, l := range []look{phone, night} {
+		v.look(l)
+		v.open(path)
+		v.do(chromedp.Evaluate[chromedp.Void](string(checker)))
+		v.accessible(l)
+	}
+	v.look(tablet)
+	v.fits(tablet)
+}
+
 // fits fails for a page that is wider than its window.
 func (v *visitor) fits(l look) {
 	v.t.Helper()
@@ -79,22 +96,11 @@ func (v *visitor) fits(l look) {
 // TestLooks looks at the pages on a phone and, in the dark, on a screen.
 func TestLooks(t *testing.T) {
 	p := startPortal(t)
-	checker, err := os.ReadFile(axe)
-	if err != nil {
-		t.Fatal(err)
-	}
 	v := visit(t, p)
 	pages := func(who string, paths ...string) {
 		t.Helper()
 		for _, path := range paths {
-			for _, l := range []look{phone, night} {
-				v.look(l)
-				v.open(path)
-				v.do(chromedp.Evaluate[chromedp.Void](string(checker)))
-				v.accessible(l)
-			}
-			v.look(tablet)
-			v.fits(tablet)
+			v.inspect(path)
 			v.shoot(who, path)
 		}
 	}
