@@ -36,7 +36,7 @@ func (s *Server) registerCustomer(c *call) (reply, error) {
 	}
 	id, position, err := s.register(c, form)
 	if refusal, no := domain.IsRefusal(err); no {
-		return reply{page: "register", view: registerView{Form: form}, refusal: &refusal}, nil
+		return reply{page: "register", view: registerView{Form: form}, refusal: &refusal, field: refusal.Facts["field"]}, nil
 	}
 	if err != nil {
 		return reply{}, err
@@ -47,7 +47,7 @@ func (s *Server) registerCustomer(c *call) (reply, error) {
 func (s *Server) register(c *call, form url.Values) (domain.CustomerID, domain.Position, error) {
 	code := strings.TrimSpace(form.Get("code"))
 	if code == "" || len(code) > domain.IdentityMax {
-		return "", 0, invalidInput("code", strconv.Itoa(domain.IdentityMax))
+		return "", 0, invalidInput("code", "1–"+strconv.Itoa(domain.IdentityMax))
 	}
 	nip, err := domain.ParseNIP(form.Get("nip"))
 	if err != nil {

@@ -109,7 +109,9 @@ func inspect(t *testing.T, path, text string, l domain.Language) {
 	if err != nil {
 		t.Fatalf("%s: %v", path, err)
 	}
+	speaks(t, path, root, l)
 	ids, labels := map[string]int{}, map[string]bool{}
+	var fragments []string
 	var controls []*html.Node
 	headings := 0
 	for node := range root.Descendants() {
@@ -147,6 +149,9 @@ func inspect(t *testing.T, path, text string, l domain.Language) {
 			if a.Key == "id" {
 				ids[a.Val]++
 			}
+			if to, within := strings.CutPrefix(a.Val, "#"); within && a.Key == "href" {
+				fragments = append(fragments, to)
+			}
 			if (a.Key == "href" || a.Key == "src" || a.Key == "action") && strings.Contains(a.Val, "//") {
 				t.Errorf("%s: the page refers to %s", path, a.Val)
 			}
@@ -155,6 +160,11 @@ func inspect(t *testing.T, path, text string, l domain.Language) {
 	for id, n := range ids {
 		if n > 1 {
 			t.Errorf("%s: %d elements have the id %q", path, n, id)
+		}
+	}
+	for _, to := range fragments {
+		if ids[to] == 0 {
+			t.Errorf("%s: a link leads to #%s, which is not there", path, to)
 		}
 	}
 	for _, control := range controls {

@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -106,6 +108,18 @@ var statuses = map[string]int{
 
 // fieldsOf refusals that are about the same field on every page that has it.
 var fieldsOf = map[string]string{wrongCredentials: "user", weakPassword: "password", passwordsDiffer: "password_again"}
+
+// namedFields have a name that people read above them on the pages, under input. in the messages.
+var namedFields = []string{"code", "name", "nip", "email", "language", "user", "edition", "version", "net", "vat_rate", "from"}
+
+// labelled calls the field that a refusal is about as the pages do.
+func (c *call) labelled(refusal domain.Refusal) domain.Refusal {
+	if field := refusal.Facts["field"]; slices.Contains(namedFields, field) {
+		refusal.Facts = maps.Clone(refusal.Facts)
+		refusal.Facts["field"] = c.say("input." + field)
+	}
+	return refusal
+}
 
 func statusOf(refusal domain.Refusal) int {
 	if status, ok := statuses[refusal.Code]; ok {
@@ -337,7 +351,7 @@ func (s *Server) writePage(w http.ResponseWriter, c *call, answer reply) error {
 		HasMailbox: s.Mailbox != nil, Late: c.late, Notice: answer.notice, View: answer.view, Switch: switchTo(c)}
 	status := answer.status
 	if answer.refusal != nil {
-		f.Alert, f.AlertField, status = c.sentence(*answer.refusal), cmp.Or(answer.field, fieldsOf[answer.refusal.Code]), statusOf(*answer.refusal)
+		f.Alert, f.AlertField, status = c.sentence(c.labelled(*answer.refusal)), cmp.Or(answer.field, fieldsOf[answer.refusal.Code]), statusOf(*answer.refusal)
 	}
 	title := "title." + answer.page
 	if answer.page == "refused" {

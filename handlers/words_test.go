@@ -159,6 +159,7 @@ func wordsUsed(t *testing.T) map[string]bool {
 	family("field.", fieldsWithNames(t)...)
 	family("documents.", constantsIn(t, "documents.go", "documentKind", "")...)
 	family("documents.pdf-", string(domain.Polish), string(domain.English))
+	family("input.", namedFields...)
 	family("way.", "ordered", "letter", "money", "files", "cancelled", "lapsed", "done", "now", "later")
 	family("step.", constantsIn(t, "../projections/orders.go", "", "Step")...)
 	return used

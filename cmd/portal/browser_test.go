@@ -132,7 +132,12 @@ func (v *visitor) open(path string) {
 // press clicks a button or link by what stands on it and waits for the next page.
 func (v *visitor) press(words string) {
 	v.t.Helper()
-	target := `//button[contains(normalize-space(.), "` + words + `")] | //a[contains(normalize-space(.), "` + words + `")]`
+	v.pressAt(`//button[contains(normalize-space(.), "` + words + `")] | //a[contains(normalize-space(.), "` + words + `")]`)
+}
+
+// pressAt clicks what an XPath finds, and waits for the next page.
+func (v *visitor) pressAt(target string) {
+	v.t.Helper()
 	ask[string](v, `document.body.dataset.old = "yes"`)
 	if v.keyboard {
 		v.tabTo(target)

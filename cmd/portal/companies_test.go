@@ -69,15 +69,19 @@ func setPassword(t *testing.T, p *portal, user string) string {
 	return account.ID
 }
 
-// hire gives one of the vendor's people a login with a second factor.
-func hire(t *testing.T, p *portal, user string, role handlers.Role) {
+// employ gives one of the vendor's people a login without a second factor, and answers the account.
+func employ(t *testing.T, p *portal, user string, role handlers.Role) string {
 	t.Helper()
-	account, err := p.base.Vault.CreateAccount(t.Context(), vault.Account{UserName: user, Role: vault.Role(role), Language: string(domain.Polish)})
-	if err != nil {
+	if _, err := p.base.Vault.CreateAccount(t.Context(), vault.Account{UserName: user, Role: vault.Role(role), Language: string(domain.Polish)}); err != nil {
 		t.Fatal(err)
 	}
-	setPassword(t, p, user)
-	if err := newImporter(p.base).enrolDemo(t.Context(), account.ID); err != nil {
+	return setPassword(t, p, user)
+}
+
+// hire is the same with a second factor.
+func hire(t *testing.T, p *portal, user string, role handlers.Role) {
+	t.Helper()
+	if err := newImporter(p.base).enrolDemo(t.Context(), employ(t, p, user, role)); err != nil {
 		t.Fatal(err)
 	}
 }

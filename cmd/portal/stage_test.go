@@ -20,6 +20,9 @@ import (
 // storyPatience bounds how long a story waits for a page, a letter or a view; a busy machine needs some of it.
 const storyPatience = 40 * time.Second
 
+// windowLife bounds how long one person stays at the browser.
+const windowLife = 5 * time.Minute
+
 // stage is one running portal and one browser for many stories. Each story has companies of its own.
 type stage struct {
 	portal  *portal
@@ -48,7 +51,7 @@ func openStage(t *testing.T) *stage {
 func (s *stage) window(t *testing.T) *visitor {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(s.browser, chromedp.WithNewBrowserContext())
-	ctx, cancelTimeout := context.WithTimeout(ctx, 3*storyPatience)
+	ctx, cancelTimeout := context.WithTimeout(ctx, windowLife)
 	t.Cleanup(func() { cancelTimeout(); cancel() })
 	return &visitor{t: t, ctx: ctx, base: s.portal.vendor.URL, password: password}
 }

@@ -48,19 +48,11 @@ func TestStatementsAreUploadedInTheBrowser(t *testing.T) {
 	send(sound)
 	v.waits("Podgląd")
 	v.sees("123,00 zł", "-10,00 zł", "w tytule nie ma numeru zamówienia", "wydatek", "PLATNIK")
-	checker, err := os.ReadFile(axe)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.do(chromedp.Evaluate[chromedp.Void](string(checker)))
-	for _, l := range []look{phone, night} {
-		v.look(l)
-		v.accessible(l)
-	}
+	v.examine("the preview of a statement")
 	v.look(screen)
 	v.press("Zaksięguj")
 	v.sees("Zaksięgowano", "1 wyciąg", "77", "113,00 zł", "zgadza się")
-	v.shoot("ksiegowosc", "/statements")
+	v.shoot("ksiegowosc-statements-booked")
 	v.open("/transfers")
 	v.sees("ZA CHLEB")
 }

@@ -1,0 +1,285 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
+	"netrom.pl/portal/infra/bank"
+)
+
+// gallery looks at every page of the portal in every state that people meet.
+type gallery struct {
+	*stage
+	t      *testing.T
+	routes []routeLine
+	seen   map[string]bool // routes, by their path
+	shown  map[string]bool // by name of the picture
+}
+
+// unlinked are no pages: a stream that scripts listen to, and a file whose link is on paid orders.
+var unlinked = []string{"/orders/{order}/changes", "/orders/{order}/files/{line}"}
+
+// TestLooks looks at all pages: axe-core on a phone and, in the dark, on a screen; the width on phone, tablet, screen and at 200 % zoom.
+// Source: WCAG 2.2, 1.4.3, 1.4.4, 1.4.10, 4.1.2.
+func TestLooks(t *testing.T) {
+	g := &gallery{stage: openStage(t), t: t, seen: map[string]bool{}, shown: map[string]bool{}}
+	for _, route := range routesOf(t) {
+		if route.method == http.MethodGet && route.door == "page" {
+			g.routes = append(g.routes, route)
+		}
+	}
+	g.atTheDoor()
+	order := g.customer()
+	g.newcomer()
+	g.distributor()
+	g.staff(order)
+	stranger := g.window(t)
+	stranger.open("/login")
+	g.tour(stranger, "", "everyone")
+	for _, route := range g.routes {
+		if !g.seen[route.path] && !slices.Contains(unlinked, route.path) {
+			t.Errorf("nobody has come to %s: no page leads there, or not in the states that this test makes", route.path)
+		}
+	}
+}
+
+// as is somebody of the demonstration at the browser.
+func (g *gallery) as(user string) *visitor {
+	g.t.Helper()
+	v := g.window(g.t)
+	v.password = ""
+	v.logIn(user)
+	return v
+}
+
+// examine holds the page that is open against what every page promises, and takes its pictures.
+func (g *gallery) examine(v *visitor, name string) {
+	g.t.Helper()
+	if g.shown[name] {
+		return
+	}
+	g.shown[name] = true
+	v.examine(name)
+	v.shoot(name)
+}
+
+// tour looks at every page that a role may see: those that have an address, and those to which they lead.
+func (g *gallery) tour(v *visitor, who, role string) {
+	g.t.Helper()
+	var next []string
+	for _, route := range g.routes {
+		if gap.FindString(route.path) == "" && slices.Contains(strings.Split(route.who, ","), role) {
+			next = append(next, route.path)
+		}
+	}
+	been := map[string]bool{}
+	for len(next) > 0 {
+		path := next[0]
+		next = next[1:]
+		route, ok := g.routeOf(path)
+		if !ok || been[route] {
+			continue
+		}
+		been[route], g.seen[route] = true, true
+		if !v.isPage(path) {
+			continue
+		}
+		v.open(path)
+		g.examine(v, nameOf(who, route))
+		next = append(next, ask[[]string](v, `[...document.querySelectorAll("main a[href^='/']")].map((a) => a.pathname)`)...)
+	}
+}
+
+// routeOf finds the route of a path; those without gaps go first.
+func (g *gallery) routeOf(path string) (string, bool) {
+	for _, route := range g.routes {
+		if route.path == path {
+			return path, true
+		}
+	}
+	for _, route := range g.routes {
+		if regexp.MustCompile("^" + gap.ReplaceAllString(route.path, "[^/]+") + "$").MatchString(path) {
+			return route.path, true
+		}
+	}
+	return "", false
+}
+
+// isPage tells whether a path answers with a page of its own, and not with a file, a stream or the way elsewhere.
+func (v *visitor) isPage(path string) bool {
+	v.t.Helper()
+	answer, err := chromedp.Run(v.ctx, chromedp.Evaluate[string](fmt.Sprintf(`(async () => { const stop = new AbortController();
+		const answer = await fetch(%q, {signal: stop.signal, redirect: "manual"});
+		const kind = answer.type === "opaqueredirect" ? "elsewhere" : answer.headers.get("Content-Type") + " " + answer.headers.get("Content-Security-Policy");
+		stop.abort(); return kind; })()`, path), chromedp.EvalAwaitPromise))
+	if err != nil {
+		v.t.Fatalf("ask for %s: %v", path, err)
+	}
+	return strings.HasPrefix(answer, "text/html") && !strings.Contains(answer, "sandbox") // letters are shown as they were sent
+}
+
+// nameOf a picture: who sees which route, as klient-order for /orders/{order} and mailbox-letter for /mailbox/{letter}.
+func nameOf(who, route string) string {
+	if plural, one, ok := strings.Cut(route, "s/{"); ok && strings.HasSuffix(one, "}") {
+		route = plural
+	}
+	return strings.Join(strings.FieldsFunc(who+"/"+route, func(r rune) bool { return strings.ContainsRune("/-{}", r) }), "-")
+}
+
+// shoot takes the pictures of the page that is open, if they are wanted.
+func (v *visitor) shoot(name string) {
+	v.t.Helper()
+	if *shots == "" {
+		return
+	}
+	for _, l := range []look{phone, screen} {
+		v.look(l)
+		picture, err := chromedp.Run(v.ctx, chromedp.FullScreenshot(100))
+		if err != nil {
+			v.t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(*shots, fmt.Sprintf("%s-%d.png", name, l.width)), smaller(v.t, picture), 0o644); err != nil {
+			v.t.Fatal(err)
+		}
+	}
+}
+
+// atTheDoor looks at what is seen without a login.
+func (g *gallery) atTheDoor() {
+	v := g.window(g.t)
+	v.open("/login")
+	weight := ask[int](v, `[...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")].reduce((sum, e) => sum + e.transferSize, 0)`)
+	if weight == 0 || weight > firstPageBytesMax {
+		g.t.Errorf("the first page weighs %d bytes", weight)
+	}
+	if elsewhere := ask[[]string](v, `performance.getEntriesByType("resource").map((e) => e.name).filter((name) => !name.startsWith(location.origin + "/"))`); len(elsewhere) > 0 {
+		g.t.Errorf("the first page asks others: %v", elsewhere)
+	}
+	g.examine(v, "login")
+	v.enter("piekarnia", "Zaloguj") // with another password
+	g.examine(v, "login-refused")
+	v.open("/no-such-page")
+	g.examine(v, "not-found")
+	c := g.stage.customer(g.t, "Nowa Firma")
+	if err := newImporter(g.portal.base).load(g.t.Context(), importFile{Customers: []importCustomer{c}}); err != nil {
+		g.t.Fatal(err)
+	}
+	_, link, _ := strings.Cut(g.letter(g.t, c.Email, "Dostęp do portalu").Text, g.portal.vendor.URL)
+	link, _, _ = strings.Cut(link, "\n")
+	v.open(link)
+	g.seen["/password/{link}"] = true
+	g.examine(v, "password")
+	v.fill("password", "dwanaście znaków")
+	v.fill("password_again", "jedenaście znaków")
+	v.press("Ustal hasło")
+	g.examine(v, "password-refused")
+}
+
+// customer buys, pays and cancels, and makes mistakes; it answers the order that was paid.
+func (g *gallery) customer() domain.OrderID {
+	v := g.as(customerUser)
+	v.tickOn("/updates", "Faktura", "4.1 → 5.0")
+	v.press("Zaznaczone pozycje do koszyka")
+	v.tickOn("/new-programs", "Środki Trwałe")
+	v.press("Zaznaczone pozycje do koszyka")
+	v.open("/cart")
+	g.examine(v, "klient-cart")
+	v.press("Wyślij")
+	paid := domain.OrderID(strings.TrimPrefix(v.path(), "/orders/"))
+	v.eventually("/orders/"+string(paid), "potwierdzenie wysłane")
+	g.examine(v, "klient-order")
+	part := g.load(g.t, paid).Open() / 2
+	g.pay(g.t, paid, int64(part))
+	v.eventually("/orders/"+string(paid), "wpłacono część")
+	g.examine(v, "klient-order-part")
+	g.pay(g.t, paid, 0)
+	v.eventually("/orders/"+string(paid), "zrealizowane")
+	g.examine(v, "klient-order-done")
+	v.buyNew("Kadry")
+	v.waits("potwierdzenie wysłane")
+	v.press("Anuluj zamówienie")
+	g.examine(v, "klient-order-cancelled")
+	v.buyNew("Magazyn")
+	v.tickOn("/updates", "Kadry", "2026.1 → 2026.2")
+	v.press("Zaznaczone pozycje do koszyka")
+	g.tour(v, "klient", "customer")
+	v.open("/new-programs")
+	v.press("Zaznaczone pozycje do koszyka")
+	g.examine(v, "klient-nothing-ticked")
+	v.open(v.linkOn("/programs", `a[href*="activation-email"]`))
+	v.fill("email", "jest-dobrze@example.com")
+	v.fill("email_again", "jest-pomylka@example.com")
+	v.press("Zapisz adres")
+	g.examine(v, "klient-address-refused")
+	v.open("/customers")
+	g.examine(v, "not-allowed")
+	return paid
+}
+
+// newcomer sees pages on which there is nothing yet.
+func (g *gallery) newcomer() {
+	c := g.company(g.t, "Pusta Firma", nil)
+	v := g.window(g.t)
+	v.logIn(c.User)
+	g.tour(v, "empty", "customer")
+}
+
+// distributor orders for a client, and the client looks.
+func (g *gallery) distributor() {
+	v := g.as(distributorUser)
+	v.tickOn("/updates", "Warsztat Gamma", "Magazyn", "1.0 → 3.0")
+	v.tick("Delta Trading", "1.4 → 2.0")
+	v.press("Zaznaczone pozycje do koszyka")
+	v.open("/cart")
+	g.examine(v, "dystrybutor-cart")
+	v.press("Wyślij")
+	v.waits("potwierdzenie wysłane")
+	g.tour(v, "dystrybutor", "customer")
+	g.tour(g.as(clientUser), "klient-dystrybutora", "customer")
+}
+
+// staff looks at the vendor's pages, with something on each.
+func (g *gallery) staff(paid domain.OrderID) {
+	book(g.t, g.portal, bank.Entry{AmountGrosz: 12345, Title: "faktura za lipiec", PayerName: "NIEZNANY PŁATNIK"})
+	g.settle(g.t)
+	for user, role := range map[string]string{"ksiegowosc": "accounting", "audytor": "auditor", "operator": "operator"} {
+		v := g.window(g.t)
+		v.password = ""
+		v.logIn(user)
+		g.examine(v, "second-factor")
+		v.showCode(g.portal, user)
+		g.tour(v, user, role)
+		if role == "auditor" {
+			v.open("/log/trace?of=" + string(paid))
+			g.examine(v, "audytor-trace")
+			v.open(ask[string](v, `(({pathname, search}) => pathname + search)(document.querySelector('a[href^="/log/streams?"]'))`))
+			g.examine(v, "audytor-streams")
+		} else {
+			v.open("/sales/" + string(paid))
+			g.examine(v, user+"-sale-paid")
+		}
+		if role == "operator" {
+			v.open("/customers/new")
+			v.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("main form").noValidate = true`))
+			v.fill("nip", "123")
+			v.press("Zarejestruj")
+			g.examine(v, "operator-register-refused")
+		}
+	}
+	employ(g.t, g.portal, "nowa-ksiegowa", handlers.AccountingRole)
+	v := g.window(g.t)
+	v.logIn("nowa-ksiegowa")
+	g.examine(v, "second-factor-enrol")
+	v.showCode(g.portal, "nowa-ksiegowa")
+	g.examine(v, "recovery-codes")
+}
