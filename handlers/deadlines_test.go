@@ -144,6 +144,23 @@ func TestNoReminderOfWhatIsPaidOrCancelled(t *testing.T) {
 		o.work()
 		o.expect("2027-03-01")
 	})
+	t.Run("paid while another letter leaves", func(t *testing.T) {
+		o := timedOffice(t)
+		o.diary("2026-12-02")
+		o.pay(1_00) // now the balance letter and the reminder are due together
+		rest := o.state().Open()
+		o.fail = func(Letter) error {
+			o.fail = nil
+			o.pay(rest)
+			return nil
+		}
+		sent := len(o.box)
+		o.work()
+		o.work()
+		if got := o.subjects()[sent:]; len(got) != 4 || !strings.Contains(got[0], "pozostaje") || !strings.Contains(got[1], "dotarła") {
+			t.Errorf("left: %q", got)
+		}
+	})
 	t.Run("cancelled", func(t *testing.T) {
 		o := timedOffice(t)
 		o.work()

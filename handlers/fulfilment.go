@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -191,6 +192,11 @@ func openDossier(ctx context.Context, log domain.Log, order domain.OrderID) (dos
 	return d, nil
 }
 
+// owes tells whether a task is still to be done: what happened while others were done may have made it needless.
+func (d dossier) owes(task domain.Task) bool {
+	return slices.ContainsFunc(d.Owed(), func(t domain.Task) bool { return t.ID == task.ID })
+}
+
 // cause of a step that the process manager takes: it follows from the newest fact of the order.
 func (d dossier) cause(task domain.Task, step string, at time.Time) domain.Cause {
 	first, last := d.records[0], d.records[len(d.records)-1]
@@ -217,7 +223,7 @@ func (f *Fulfilment) fulfilThose(ctx context.Context, order domain.OrderID, chos
 		return err
 	}
 	for _, task := range d.Owed() {
-		if !chosen(d, task) {
+		if !chosen(d, task) || !d.owes(task) {
 			continue
 		}
 		if err := f.do(ctx, d, task); err != nil {
