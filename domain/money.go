@@ -116,7 +116,7 @@ func (m Money) Times(n int) (Money, error) {
 type VATRate int
 
 // Of computes the tax on a net amount, rounded half away from zero to whole grosz.
-// It is the only place where money is rounded, and it is used once per order line; the result is stored and never computed again.
+// It is used once per order line; the result is stored and never computed again.
 // The result is exact for every net amount: it is never larger than net, so it cannot overflow.
 func (r VATRate) Of(net Money) Money {
 	rest := net % 100 * Money(r)
@@ -125,6 +125,13 @@ func (r VATRate) Of(net Money) Money {
 		half = -half
 	}
 	return net/100*Money(r) + (rest+half)/100
+}
+
+// Within is the tax in a gross amount, rounded half away from zero to whole grosz: what a part payment has of it. gross is from 0 to MoneyMax.
+// Source: VAT Act, art. 106f(1)(3).
+func (r VATRate) Within(gross Money) Money {
+	whole := 100 + Money(r)
+	return gross/whole*Money(r) + (gross%whole*Money(r)*2+whole)/(2*whole)
 }
 
 // Amounts are the three figures of a line or of a whole order, in grosz; Gross is always Net plus VAT.

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,9 +97,14 @@ func (c *call) importText() ([]byte, error) {
 		form, err := c.form()
 		return []byte(form.Get("text")), err
 	}
+	return c.upload(importBytesMax)
+}
+
+// upload reads the file of a form; a file of more bytes is refused.
+func (c *call) upload(bytesMax int) ([]byte, error) {
 	reader, err := c.MultipartReader()
 	if err != nil {
-		return nil, unreadable(err)
+		return nil, domain.Refusal{Code: unsupportedContent, Facts: map[string]string{"wanted": "multipart/form-data"}}
 	}
 	for {
 		part, err := reader.NextPart()
@@ -110,18 +114,18 @@ func (c *call) importText() ([]byte, error) {
 		if err != nil {
 			return nil, unreadable(err)
 		}
-		if part.FormName() == "file" {
-			return readPart(part)
+		if part.FormName() != "file" {
+			continue
 		}
+		text, err := io.ReadAll(io.LimitReader(part, int64(bytesMax)+1))
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		if len(text) > bytesMax {
+			return nil, domain.Refusal{Code: requestTooLarge, Facts: map[string]string{"max": strconv.Itoa(bytesMax >> 10)}}
+		}
+		return text, nil
 	}
-}
-
-func readPart(part *multipart.Part) ([]byte, error) {
-	text, err := io.ReadAll(io.LimitReader(part, importBytesMax+1))
-	if err != nil {
-		return nil, unreadable(err)
-	}
-	return text, nil
 }
 
 // readImport says for each row what it would do, and for each mistake where it stands. Spreadsheets on a Polish Windows

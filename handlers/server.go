@@ -26,6 +26,7 @@ type Options struct {
 	Evidence      Evidence
 	Paper         Paper
 	Statements    StatementReader
+	Workbook      Workbook
 	Mailbox       Mailbox                     // nil: there is no page with letters
 	Ready         func(context.Context) error // nil error: log and database answer
 	Vendor        Vendor

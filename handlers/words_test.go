@@ -158,6 +158,7 @@ func wordsUsed(t *testing.T) map[string]bool {
 	}
 	family("field.", fieldsWithNames(t)...)
 	family("documents.", constantsIn(t, "documents.go", "documentKind", "")...)
+	family("invoices.", InvoiceFormats...)
 	family("documents.pdf-", string(domain.Polish), string(domain.English))
 	family("input.", namedFields...)
 	family("way.", "ordered", "letter", "money", "files", "cancelled", "lapsed", "done", "now", "later")
@@ -193,7 +194,7 @@ func fieldsWithNames(t *testing.T) []string {
 // textsInGo finds the literals that look like the id of a message.
 func textsInGo(t *testing.T, pattern string) []string {
 	t.Helper()
-	id := regexp.MustCompile(`"((?:heading|programs|cart|order|password|done|import|age|log)\.[a-z-]+)"`)
+	id := regexp.MustCompile(`"((?:heading|programs|cart|order|password|done|import|invoices|age|log)\.[a-z-]+)"`)
 	files, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)

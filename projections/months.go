@@ -43,3 +43,22 @@ func (t *Tables) Months(ctx context.Context) ([]MonthRow, error) {
 	}
 	return rows, nil
 }
+
+// selectPaidIn finds the payments, and what was taken back, by the month of the value date.
+const selectPaidIn = `
+	select o.id from orders o where exists (
+		select 1 from json_array_elements(case json_typeof(o.state->'order'->'payments') when 'array' then o.state->'order'->'payments' else '[]' end) p
+		where left(p->>'value_on', 7) = $1
+		union all
+		select 1 from json_array_elements(case json_typeof(o.state->'order'->'taken_back') when 'array' then o.state->'order'->'taken_back' else '[]' end) p
+		where left(p->>'value_on', 7) = $1)
+	order by o.id`
+
+// OrdersPaidIn finds the orders on which money moved in a month.
+func (t *Tables) OrdersPaidIn(ctx context.Context, month domain.Month) ([]domain.OrderID, error) {
+	ids := []domain.OrderID{}
+	if err := t.paidIn.SelectContext(ctx, &ids, month); err != nil {
+		return nil, fmt.Errorf("find orders paid in %s: %w", month, err)
+	}
+	return ids, nil
+}

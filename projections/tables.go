@@ -22,7 +22,7 @@ type Tables struct {
 	due, tasks, upcoming, nextDue                          *sqlx.Stmt
 	allCustomers, allLicences, allOrders, anyOrder         *sqlx.Stmt
 	allStatements                                          *sqlx.Stmt
-	distributors, catalogue, months, checkpoints           *sqlx.Stmt
+	distributors, catalogue, months, paidIn, checkpoints   *sqlx.Stmt
 	erasures, deals                                        *sqlx.Stmt
 	open                                                   []*sqlx.Stmt
 }
@@ -60,6 +60,7 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.distributors, selectCustomers + ` where c.is_distributor order by c.folded, c.id`},
 		{&t.catalogue, selectCatalogue},
 		{&t.months, selectMonths},
+		{&t.paidIn, selectPaidIn},
 		{&t.erasures, selectErasures},
 		{&t.deals, selectDeals},
 		{&t.checkpoints, `select view, position from checkpoints`},
