@@ -236,7 +236,10 @@ func (s *Server) resendActivationFile(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	if entitlement.Order == "" {
+	switch {
+	case owner.Forgotten():
+		return reply{}, domain.Refusal{Code: domain.PersonErased}
+	case entitlement.Order == "":
 		return reply{}, domain.Refusal{Code: domain.NotYetSent}
 	}
 	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "resend"), domain.ResendActivationFile{

@@ -129,7 +129,7 @@ func (w forgetWish) do(ctx context.Context, base *foundation.Foundation, stdin *
 			return err
 		}
 	}
-	certificate, err := awaitCertificate(ctx, base.Log, customer, w.purpose)
+	certificate, err := awaitCertificate(ctx, base, customer, w.purpose)
 	if err != nil {
 		return err
 	}
@@ -230,17 +230,21 @@ func (w forgetWish) execute(ctx context.Context, log domain.Log, tables *project
 // certificatePatience is how long the running portal may take for an erasure.
 const certificatePatience = 2 * time.Minute
 
-// awaitCertificate waits until the log says that a customer's data are gone.
-func awaitCertificate(ctx context.Context, log domain.Log, customer domain.CustomerID, purpose domain.Purpose) (domain.PersonalDataErased, error) {
+// awaitCertificate waits until the log says that a customer's data are gone, and the database's files are cleared of them.
+func awaitCertificate(ctx context.Context, base *foundation.Foundation, customer domain.CustomerID, purpose domain.Purpose) (domain.PersonalDataErased, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, certificatePatience,
 		errors.New("the running portal has not erased the data yet; it goes on trying, and its log says what is in the way"))
 	defer cancel()
 	for {
-		for record, err := range log.Read(ctx, domain.CustomerStream(customer), 0) {
+		_, toScrub, err := base.Vault.ToScrub(ctx)
+		if err != nil && ctx.Err() == nil {
+			return domain.PersonalDataErased{}, err
+		}
+		for record, err := range base.Log.Read(ctx, domain.CustomerStream(customer), 0) {
 			if err != nil && ctx.Err() == nil {
 				return domain.PersonalDataErased{}, fmt.Errorf("look for the certificate: %w", err)
 			}
-			if erased, ok := record.Event.(domain.PersonalDataErased); ok && (erased.Purpose == purpose || erased.Purpose == domain.LegalPurpose) {
+			if erased, ok := record.Event.(domain.PersonalDataErased); ok && !toScrub && (erased.Purpose == purpose || erased.Purpose == domain.LegalPurpose) {
 				return erased, nil
 			}
 		}

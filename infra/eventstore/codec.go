@@ -58,8 +58,8 @@ func (c *codec) encode(ctx context.Context, p domain.Proposed) (esdb.EventData, 
 		return none, fmt.Errorf("encode %s: %w", of.Name, err)
 	}
 	m := p.Metadata
-	about, err := json.Marshal(metadata{Correlation: m.Correlation, Causation: m.Causation, Actor: m.Actor,
-		OnBehalfOf: m.OnBehalfOf, Schema: schema, At: m.At.UTC()})
+	m.Schema = schema
+	about, err := json.Marshal(storedMetadata(m))
 	if err != nil {
 		return none, fmt.Errorf("encode %s: metadata: %w", of.Name, err)
 	}

@@ -32,6 +32,7 @@ const (
 const (
 	sealPrefix   = "sealed:v1:"
 	sealKeyBytes = 32
+	nonceBytes   = 12 // of AES-GCM
 )
 
 // sealer turns personal fields into text that says nothing without the key: AES-256-GCM with a random nonce. The seal
