@@ -10,7 +10,7 @@ import (
 )
 
 // Personal are the tables that show personal data.
-var Personal = []string{"customers", "activation_emails", "transfers"}
+var Personal = []string{"customers", "activation_emails", "transfers", "reversals"}
 
 // ErasureStage is how far the erasure of a customer's personal data has come; empty when nobody wants it.
 type ErasureStage string

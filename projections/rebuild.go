@@ -48,6 +48,38 @@ func Rebuild(ctx context.Context, db *sqlx.DB, log domain.Log, schema string) er
 	return nil
 }
 
+// Restart empties the tables of one live view and lets whoever runs it fold the log from its beginning. Until that is done its
+// tables are incomplete. Safe to call again.
+func Restart(ctx context.Context, db *sqlx.DB, view View) error {
+	fail := func(err error) error { return fmt.Errorf("restart view %s: %w", view.Name, err) }
+	tx, err := db.BeginTxx(ctx, nil)
+	if err != nil {
+		return fail(err)
+	}
+	defer tx.Rollback()
+	// The former owner's number no longer counts, so that it can write nothing behind our back.
+	if _, err := tx.ExecContext(ctx, `update checkpoints set position = 0, event = '', stream = '', revision = -1, owner = owner + 1 where view = $1`, view.Name); err != nil {
+		return fail(err)
+	}
+	for _, table := range view.Tables {
+		if _, err := tx.ExecContext(ctx, `truncate `+pq.QuoteIdentifier(table)); err != nil {
+			return fail(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fail(err)
+	}
+	// An owner to whom nothing new comes would not notice. It outlives the loss of its connection and takes over again.
+	_, err = db.ExecContext(ctx, `
+		select pg_terminate_backend(l.pid) from pg_locks l, hashtextextended(current_schema() || '/' || $1, 0) as key
+		where l.locktype = 'advisory' and l.database = (select oid from pg_database where datname = current_database())
+			and l.classid = ((key >> 32) & 4294967295)::bigint::oid and l.objid = (key & 4294967295)::bigint::oid and l.pid <> pg_backend_pid()`, view.Name)
+	if err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
 func checkFresh(ctx context.Context, s *Session, schema string) error {
 	var found struct {
 		Schema sql.NullString

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -15,16 +16,16 @@ import (
 	"netrom.pl/portal/projections"
 )
 
-// rebuiltSchema is where a rebuild is folded, beside the live read models; it is dropped before and after.
-const rebuiltSchema = "views_rebuilt"
-
-// comparesMax bounds how often a comparison is repeated because events arrived meanwhile.
-const comparesMax = 5
-
 func rebuild(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags, data := foundation.Flags("portal rebuild")
-	if _, err := foundation.Parse(flags, args, "portal rebuild [-data DIR]", 0, stdout); err != nil {
+	name := flags.String("view", "", "fold one live `VIEW` from the log again; until it is done, pages show it incomplete")
+	if _, err := foundation.Parse(flags, args, "portal rebuild [-data DIR] [-view VIEW]", 0, stdout); err != nil {
 		return err
+	}
+	wanted := func(v projections.View) bool { return v.Name == *name }
+	i := slices.IndexFunc(projections.All(), wanted)
+	if *name != "" && i < 0 {
+		return foundation.UsageError{Err: fmt.Errorf("there is no view %q; there are %s", *name, strings.Join(viewNames(), ", "))}
 	}
 	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
 	options.Existing = true
@@ -32,11 +33,42 @@ func rebuild(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
+	if *name != "" {
+		return errors.Join(foldAgain(ctx, base, projections.All()[i], stdout), base.Close())
+	}
 	return errors.Join(rebuildBeside(ctx, base, stdout), base.Close())
 }
 
+func viewNames() (names []string) {
+	for _, view := range projections.All() {
+		names = append(names, view.Name)
+	}
+	return names
+}
+
+// foldAgain repairs one view: its tables are emptied, and whoever runs the views fills them from the log.
+func foldAgain(ctx context.Context, base *foundation.Foundation, view projections.View, stdout io.Writer) error {
+	views, err := base.OpenSchema(ctx, foundation.ViewsSchema)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(projections.Restart(ctx, views, view), views.Close()); err != nil {
+		return err
+	}
+	last, err := base.LastPosition(ctx, 0)
+	if err != nil {
+		return err
+	}
+	settled, err := base.SettledViews(ctx, last)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "The view %s is folded from the log again.\n", view.Name)
+	return settled.Close()
+}
+
 func rebuildBeside(ctx context.Context, base *foundation.Foundation, stdout io.Writer) error {
-	last, err := lastPosition(ctx, base.Log, 0)
+	last, err := base.LastPosition(ctx, 0)
 	if err != nil {
 		return err
 	}
@@ -53,53 +85,20 @@ func rebuildBeside(ctx context.Context, base *foundation.Foundation, stdout io.W
 	return nil
 }
 
-// compareWithRebuild folds the whole log into a schema of its own and compares it with the live read models, table by table.
+// compareWithRebuild wants the live read models to be what the log says, and names the tables that are not.
 func compareWithRebuild(ctx context.Context, base *foundation.Foundation, live *sqlx.DB) (tables int, err error) {
-	for range comparesMax {
-		if err := dropRebuilt(ctx, base); err != nil {
-			return 0, err
-		}
-		db, err := base.OpenSchema(ctx, rebuiltSchema)
-		if err != nil {
-			return 0, err
-		}
-		var differing []string
-		var moved bool
-		tables, differing, moved, err = compareOnce(ctx, base, live, db)
-		err = errors.Join(err, db.Close(), dropRebuilt(context.WithoutCancel(ctx), base))
-		switch {
-		case err != nil:
-			return 0, err
-		case len(differing) == 0:
-			return tables, nil
-		case !moved:
-			return 0, fmt.Errorf("these tables differ from what the log says: %s", strings.Join(differing, ", "))
-		}
-	}
-	return 0, fmt.Errorf("new events kept arriving, %d times; compare again when it is quieter", comparesMax)
-}
-
-func compareOnce(ctx context.Context, base *foundation.Foundation, live, rebuilt *sqlx.DB) (tables int, differing []string, moved bool, err error) {
-	if err := projections.Rebuild(ctx, rebuilt, base.Log, rebuiltSchema); err != nil {
-		return 0, nil, false, err
-	}
-	before, err := lastPosition(ctx, base.Log, 0)
+	tables, differences, err := base.CompareViews(ctx, live)
 	if err != nil {
-		return 0, nil, false, err
+		return 0, err
 	}
-	if err := base.Settle(ctx, live, before); err != nil {
-		return 0, nil, false, err
+	var differing []string
+	for _, difference := range differences {
+		differing = append(differing, difference.Table)
 	}
-	shown, err := projections.Dump(ctx, live)
-	if err != nil {
-		return 0, nil, false, err
+	if differing = slices.Compact(slices.Sorted(slices.Values(differing))); len(differing) > 0 {
+		return 0, fmt.Errorf("these tables differ from what the log says: %s (audit views names rows and columns)", strings.Join(differing, ", "))
 	}
-	folded, err := projections.Dump(ctx, rebuilt)
-	if err != nil {
-		return 0, nil, false, err
-	}
-	after, err := lastPosition(ctx, base.Log, before)
-	return len(folded), projections.Compare(shown, folded), before != after, err
+	return tables, nil
 }
 
 // lastPosition is that of the last event after a position, or the position itself if there is none.
@@ -111,11 +110,4 @@ func lastPosition(ctx context.Context, log domain.Log, after domain.Position) (d
 		after = record.Position
 	}
 	return after, nil
-}
-
-func dropRebuilt(ctx context.Context, base *foundation.Foundation) error {
-	if _, err := base.DB.ExecContext(ctx, `DROP SCHEMA IF EXISTS `+rebuiltSchema+` CASCADE`); err != nil {
-		return fmt.Errorf("drop the rebuilt tables: %w", err)
-	}
-	return nil
 }

@@ -61,7 +61,7 @@ func TestScripts(t *testing.T) {
 			"start": scriptStart, "hold": scriptHold, "signal": scriptSignal, "ends": scriptEnds, "gone": scriptGone, "await": scriptAwait, "nobody": scriptNobody,
 			"http": scriptHTTP, "login": scriptLogin, "form": scriptForm,
 			"statement": scriptStatement, "fill": scriptFill, "attachment": scriptAttachment, "damage": scriptDamage, "tamper": scriptTamper,
-			"operator": scriptOperator, "traces": scriptTraces,
+			"operator": scriptOperator, "sql": scriptSQL, "traces": scriptTraces,
 		},
 	})
 }
