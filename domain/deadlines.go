@@ -71,17 +71,17 @@ func (o Order) owedInTime(owe func(owed bool, task Task)) {
 	if o.Limits == nil || o.over() || o.Covered {
 		return
 	}
-	owe(len(o.Payments) > o.BalanceTold && o.PaidAmount() > 0, Task{Kind: BalanceTask, Copy: len(o.Payments)})
+	confirmed := o.Confirmed || o.isSkipped(string(ConfirmTask)) // what is open is told by the confirmation first
+	owe((confirmed || o.Expiry != nil) && len(o.Payments) > o.BalanceTold && o.PaidAmount() > 0, Task{Kind: BalanceTask, Copy: len(o.Payments)})
 	if o.Expiry != nil {
 		owe(!o.hasLeft(ExpiryNoteTask), Task{Kind: ExpiryNoteTask})
 		owe(true, Task{Kind: LapseTask, DueOn: o.Expiry.RevivableUntil.after(StatementDays + 1)})
 		return
 	}
-	known := o.Confirmed || o.isSkipped(string(ConfirmTask))
 	last := o.PayableUntil()
-	owe(known && o.Limits.RemindBeforeDays > 0 && !o.hasLeft(RemindTask),
+	owe(confirmed && o.Limits.RemindBeforeDays > 0 && !o.hasLeft(RemindTask),
 		Task{Kind: RemindTask, DueOn: o.DueOn.after(-o.Limits.RemindBeforeDays), LastOn: o.DueOn})
-	owe(known && o.Limits.RemindAfterDays > 0 && !o.hasLeft(RemindAgainTask),
+	owe(confirmed && o.Limits.RemindAfterDays > 0 && !o.hasLeft(RemindAgainTask),
 		Task{Kind: RemindAgainTask, DueOn: o.DueOn.after(o.Limits.RemindAfterDays), LastOn: last})
 	owe(true, Task{Kind: ExpireTask, DueOn: last.after(1)})
 }

@@ -173,7 +173,9 @@ func taskID(kind TaskKind, line, copy int) string {
 func (o *Order) evolveFulfilment(event Event) {
 	switch e := event.(type) {
 	case LetterSent:
-		o.Confirmed = o.Confirmed || e.Kind == ConfirmTask
+		if e.Kind == ConfirmTask {
+			o.Confirmed, o.BalanceTold = true, len(o.Payments)
+		}
 		o.PaymentNoted = o.PaymentNoted || e.Kind == PaymentNoteTask
 		if e.Kind == RemindTask || e.Kind == RemindAgainTask || e.Kind == ExpiryNoteTask {
 			o.Letters = append(slices.Clip(o.Letters), e.Kind)
