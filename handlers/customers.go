@@ -63,6 +63,7 @@ func (s *Server) register(c *call, form url.Values) (domain.CustomerID, domain.P
 type customerView struct {
 	projections.CustomerRow
 	Logins       []customerLogin
+	Erasures     []erasureView
 	Distributors []projections.CustomerRow
 	Programs     []domain.Program
 	Licences     listView[projections.LicenceRow]
@@ -96,6 +97,7 @@ func (s *Server) customerPage(c *call, id domain.CustomerID) (reply, error) {
 	if view.Logins, err = s.loginsOf(c, known.State); err != nil {
 		return reply{}, err
 	}
+	view.Erasures = erasuresOf(c, known.State)
 	if view.Distributors, err = s.Tables.Distributors(c.Context()); err != nil {
 		return reply{}, err
 	}
@@ -124,6 +126,7 @@ var notices = map[string]string{
 	"registered": "done.registered", "login-made": "done.login-made", "link-granted": "done.link-granted", "locked": "done.locked",
 	"unlocked": "done.unlocked", "distributor": "done.distributor", "granted": "done.granted", "listed": "done.listed",
 	"released": "done.released", "priced": "done.priced", "withdrawn": "done.withdrawn", "imported": "done.imported",
+	"erasure-propose": "done.erasure-propose", "erasure-confirm": "done.erasure-confirm", "erasure-withdraw": "done.erasure-withdraw",
 	"retried": "done.retried", "skipped": "done.skipped",
 }
 

@@ -18,7 +18,7 @@ var hostileTexts = []string{
 
 // formFields are the names of every field of every form.
 var formFields = []string{"user", "password", "password_again", "next", "code", "email", "email_again", "meant", "section", "offer", "client", "submission", "version",
-	"name", "nip", "language", "distributor", "program", "edition", "stations", "activated", "from", "to", "net", "vat_rate", "entry", "reason", "text", "q", "only", "sort", "page", "upload", "files"}
+	"name", "nip", "language", "distributor", "program", "edition", "stations", "activated", "from", "to", "net", "vat_rate", "entry", "reason", "purpose", "wish", "text", "q", "only", "sort", "page", "upload", "files"}
 
 // TestHostileTextInEveryField sends each text in every field of every form, and in every query, as whoever may: nothing breaks, and
 // nothing of it comes back as anything but text.

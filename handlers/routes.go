@@ -198,6 +198,7 @@ func routes() []route {
 		{post, "/customers/import/confirm", page, operators, nil, (*Server).confirmImport},
 		{get, "/customers/{customer}", page, operators, viewsOfCustomer, (*Server).showCustomer},
 		{post, "/customers/{customer}/distributor", page, operators, viewsOfCustomer, (*Server).setDistributor},
+		{post, "/customers/{customer}/erasure", page, operators, viewsOfCustomer, (*Server).eraseCustomer},
 		{post, "/customers/{customer}/licences", page, operators, viewsOfCustomer, (*Server).grantLicence},
 		{post, "/customers/{customer}/logins", page, operators, viewsOfCustomer, (*Server).makeLogin},
 		{post, "/customers/{customer}/logins/{account}/link", page, operators, viewsOfCustomer, (*Server).sendLogin},
