@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,7 +63,8 @@ func TestEveryRouteRefusesWhomItShould(t *testing.T) {
 	}
 }
 
-// TestForeignIsLikeMissing compares what a stranger gets for somebody's things with what it gets for nothing.
+// TestForeignIsLikeMissing compares what a stranger gets for somebody's things with what it gets for nothing, and the work
+// that is done for it, so that time tells nothing either. Source: OWASP ASVS 5.0, 8.2.2.
 func TestForeignIsLikeMissing(t *testing.T) {
 	w := newWorld(t)
 	owner := w.program("kowal")
@@ -74,6 +76,7 @@ func TestForeignIsLikeMissing(t *testing.T) {
 	cart := stateOf[domain.Cart](w, domain.CartStream(kowal))
 	foreign := map[string]string{"{licence}": string(kowalOld), "{order}": order.ID, "{item}": string(cart.Items[0].ID)}
 	before := w.events()
+	work, steps := w.watchWork(), 0
 	for _, stranger := range []string{"obcy", "dystr", "jagna"} {
 		for _, route := range routes() {
 			fill := func(values map[string]string) string {
@@ -81,10 +84,10 @@ func TestForeignIsLikeMissing(t *testing.T) {
 				for gap, value := range values {
 					path = strings.ReplaceAll(path, gap, value)
 				}
-				return path
+				return strings.ReplaceAll(path, "{line}", "1")
 			}
 			path := fill(foreign)
-			if path == route.Path {
+			if path == strings.ReplaceAll(route.Path, "{line}", "1") {
 				continue
 			}
 			body, contentType := "email=x@example.com&email_again=x@example.com", "application/x-www-form-urlencoded"
@@ -92,10 +95,17 @@ func TestForeignIsLikeMissing(t *testing.T) {
 				body, contentType = `{"email":"x@example.com"}`, "application/json"
 			}
 			v := w.enter(stranger, route.Door)
+			v.send(route.Method, path, contentType, body) // what is read once is kept warm
+			work.taken()
 			theirs := v.send(route.Method, path, contentType, body)
+			forTheirs := work.taken()
 			missing := v.send(route.Method, fill(map[string]string{"{licence}": "no-such-licence", "{order}": "no-such-order", "{item}": "no-such-item"}), contentType, body)
 			if theirs.StatusCode != missing.StatusCode || theirs.text != missing.text || !sameHeaders(theirs.Header, missing.Header) {
 				t.Errorf("%s asks %s %s: %s for somebody's, %s for nothing\n%s\n%s", stranger, route.Method, route.Path, theirs.Status, missing.Status, theirs.text, missing.text)
+			}
+			steps += len(forTheirs)
+			if forMissing := work.taken(); !slices.Equal(forTheirs, forMissing) {
+				t.Errorf("%s asks %s %s: the work for somebody's is %q, for nothing %q", stranger, route.Method, route.Path, forTheirs, forMissing)
 			}
 			if theirs.StatusCode < 400 && !strings.Contains(route.Path, "{item}") {
 				t.Errorf("%s asks %s %s: %s", stranger, route.Method, route.Path, theirs.Status)
@@ -104,6 +114,9 @@ func TestForeignIsLikeMissing(t *testing.T) {
 		for _, offer := range []string{updateKowal, multiKowal} {
 			w.program(stranger).refused("POST", "/api/cart/items", map[string]any{"offers": []string{offer}}, http.StatusNotFound, domain.NotFound)
 		}
+	}
+	if steps < 30 {
+		t.Errorf("%d steps were seen: the work is not observed", steps)
 	}
 	if after := w.events(); after != before {
 		t.Errorf("strangers caused %d events", after-before)

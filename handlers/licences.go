@@ -205,8 +205,12 @@ func hostOf(email string) string {
 }
 
 // correctEmail asks once more before files go to a host to which neither the licence's files nor the owner's letters go:
-// a slip there hands a program to strangers.
+// a slip there hands a program to strangers. It looks into the read model first, where refusing a stranger's licence takes
+// the same steps as refusing none.
 func (s *Server) correctEmail(c *call, id domain.LicenceID, typed typedEmail) (domain.Position, error) {
+	if _, _, err := s.entitlement(c); err != nil {
+		return 0, err
+	}
 	licence, owner, err := s.licenceFor(c.Context(), c.customer(), id)
 	if err != nil {
 		return 0, err

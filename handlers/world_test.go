@@ -48,16 +48,17 @@ const hostile = `Jagna" onload="x <script>alert('x')</script> {{.}} &amp; ' --`
 
 // world is a portal on real stores: the embedded node in memory, and a database of its own.
 type world struct {
-	t       *testing.T
-	log     *domain.Warm
-	views   *sqlx.DB
-	server  *Server
-	site    *httptest.Server
-	people  *people
-	logged  *lines
-	witness *witness.Witness // signs when it is told to
-	last    atomic.Uint64    // position of the last event that was arranged
-	ids     atomic.Uint64
+	t        *testing.T
+	log      *domain.Warm
+	views    *sqlx.DB
+	viewsURL string
+	server   *Server
+	site     *httptest.Server
+	people   *people
+	logged   *lines
+	witness  *witness.Witness // signs when it is told to
+	last     atomic.Uint64    // position of the last event that was arranged
+	ids      atomic.Uint64
 }
 
 func newWorld(t *testing.T, change ...func(*Options)) *world {
@@ -131,6 +132,7 @@ func (w *world) openViews(ctx context.Context) *projections.Tables {
 	query := address.Query()
 	query.Set("search_path", "views")
 	address.RawQuery = query.Encode()
+	w.viewsURL = address.String()
 	if w.views, err = postgres.Open(ctx, address.String()); err != nil {
 		w.t.Fatal(err)
 	}
