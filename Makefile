@@ -31,7 +31,7 @@ bench: postgresql ## Measure speed and memory as ratios within one run
 
 shots: deps ## Take the pictures in docs/shots again
 	@mkdir -p docs/shots
-	$(GO) test ./cmd/portal -count 1 -run TestLooks -shots $(CURDIR)/docs/shots
+	$(GO) test ./cmd/portal -count 1 -run "TestLooks|TestStatementsAreUploaded" -timeout 20m -shots $(CURDIR)/docs/shots
 
 fuzz: ## Fuzz every parser for ten seconds each
 	@scripts/fuzz 10s

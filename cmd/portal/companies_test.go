@@ -137,7 +137,7 @@ func book(t *testing.T, p *portal, entry bank.Entry) []handlers.Booking {
 	t.Helper()
 	day, key := bank.Date(handlers.DayOf(p.now())), uuid.NewString()
 	entry.Key, entry.Raw, entry.ValueDate, entry.BookedOn, entry.Mark = key, key, day, day, bank.Credit
-	statement := bank.Statement{Account: string(p.vendor.Terms.Bank.Account), Number: key, Currency: "PLN", OpenedOn: day, ClosedOn: day,
+	statement := bank.Statement{Account: string(p.vendor.Terms.Bank.Account), Number: key[:8], Currency: "PLN", OpenedOn: day, ClosedOn: day,
 		ClosingGrosz: entry.AmountGrosz, Entries: []bank.Entry{entry}}
 	bookings, err := foundation.BookStatement(t.Context(), p.log, domain.Cause{Command: key, Actor: "system:test", Correlation: key, At: p.now()}, statement)
 	if err != nil {

@@ -133,6 +133,7 @@ func nameOf(who, route string) string {
 	if plural, one, ok := strings.Cut(route, "s/{"); ok && strings.HasSuffix(one, "}") {
 		route = plural
 	}
+	route = regexp.MustCompile(gap.String()+"/").ReplaceAllString(route, "")
 	return strings.Join(strings.FieldsFunc(who+"/"+route, func(r rune) bool { return strings.ContainsRune("/-{}", r) }), "-")
 }
 
