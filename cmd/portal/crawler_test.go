@@ -13,12 +13,18 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
+
+	"netrom.pl/portal/handlers"
 )
 
 // addressesMax bounds how many different addresses one crawler asks for.
 const addressesMax = 3000
+
+// identityLength is how long identities are that stand in paths.
+const identityLength = 36
 
 // crawler is somebody who follows every link, submits every search form, and guesses.
 type crawler struct {
@@ -67,13 +73,13 @@ func (c *crowd) guesses(path string) []string {
 		for _, order := range c.ids["{order}"] {
 			fill = append(fill, "order-"+order)
 		}
-	case "{task}", "{link}", "{letter}", "{file}", "{program}":
-		fill = []string{map[string]string{"{task}": "confirmation", "{file}": "portal.css", "{program}": "magazyn"}[name] + "none"}
+	case "{document}":
+		fill = []string{"proforma", "payment-confirmation"}
+	case "{month}":
+		fill = []string{string(handlers.DayOf(time.Now()))[:len("2006-01")]}
 	}
-	if fill == nil { // of a kind that this test does not know
-		for _, all := range c.ids {
-			fill = append(fill, all...)
-		}
+	if fill == nil { // of a kind that this test plants nothing of
+		fill = []string{"none", "csv", "magazyn"}
 	}
 	var paths []string
 	for _, id := range fill {
@@ -170,6 +176,9 @@ func (w *crawler) ask(method, path, contentType, body string) (*http.Response, [
 			w.t.Fatal(err)
 		}
 	}
+	if method == http.MethodGet && answer.StatusCode == http.StatusOK && w.theirs(path) {
+		w.t.Errorf("%q gets %s, which is somebody else's", w.viewer, path)
+	}
 	if answer.StatusCode >= http.StatusInternalServerError {
 		w.t.Errorf("%q asks %s %s: %s", w.viewer, method, path, answer.Status)
 	}
@@ -179,6 +188,14 @@ func (w *crawler) ask(method, path, contentType, body string) (*http.Response, [
 	}
 	w.shown(w.viewer, method+" "+path, path+body, slices.Concat(header.Bytes(), w.readable(sent)))
 	return answer, sent
+}
+
+// theirs tells whether a path names something that the viewer may not see; files may say so in a form that cannot be searched.
+func (w *crawler) theirs(path string) bool {
+	path, _, _ = strings.Cut(path, "?")
+	return slices.ContainsFunc(w.canaries, func(c *canary) bool {
+		return len(c.text) >= identityLength && strings.Contains(path, c.text) && !slices.Contains(c.may, w.viewer)
+	})
 }
 
 // links plans to look at everything to which a page leads.
