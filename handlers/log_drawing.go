@@ -19,7 +19,7 @@ const (
 	rowHeight      = 24
 	gapHeightMax   = 66
 	gapShown       = time.Second // gaps from this one on are written beside the axis
-	drawnWidth     = 640
+	drawnWidth     = 600
 )
 
 // drawing is a trace on an axis of time that runs downwards. A gap in time is drawn the higher the longer it is, by its logarithm.
@@ -44,7 +44,7 @@ type drawnLane struct {
 type drawnDot struct {
 	X, Y  int
 	TextX int
-	At    time.Time
+	Clock string // with the day where a new one begins
 	Name  string
 	Kind  string // money, file, letter or nothing in particular
 }
@@ -58,7 +58,7 @@ type drawnGap struct {
 // laneNames are the kinds of streams, in the order in which a purchase meets them.
 var laneNames = []struct{ kind, message string }{
 	{"customer", "log.lane-customer"}, {"cart", "log.lane-cart"}, {"numbers", "log.lane-numbers"}, {"licence", "log.lane-licence"}, {"order", "log.lane-order"},
-	{"statement", "log.lane-statement"}, {"transfer", "log.lane-transfer"},
+	{"proformas", "log.lane-proformas"}, {"statement", "log.lane-statement"}, {"transfer", "log.lane-transfer"}, {"reversal", "log.lane-reversal"}, {"invoice", "log.lane-invoice"},
 }
 
 // draw lays out the first events of a trace.
@@ -83,7 +83,7 @@ func (w *words) draw(steps []projections.TraceStep) drawing {
 			y += rowHeight + room
 		}
 		kind, _, _ := strings.Cut(step.Stream, "-")
-		dot := drawnDot{X: lanes[kind], Y: y, TextX: textX, At: step.Metadata.At, Name: w.eventName(step.Type), Kind: dotKind(step.Event)}
+		dot := drawnDot{X: lanes[kind], Y: y, TextX: textX, Clock: clockOf(steps, i), Name: w.eventName(step.Type), Kind: dotKind(step.Event)}
 		if cause, drawn := at[step.Cause]; drawn {
 			middle := (cause.Y + dot.Y) / 2
 			d.Links = append(d.Links, fmt.Sprintf("M%d %dC%d %d %d %d %d %d", cause.X, cause.Y, cause.X, middle, dot.X, middle, dot.X, dot.Y))
@@ -121,6 +121,15 @@ func (d *drawing) addLanes(w *words, steps []projections.TraceStep) map[string]i
 		add(kind, kind)
 	}
 	return lanes
+}
+
+// clockOf is the time of a step, with its day if the step before it was on another one.
+func clockOf(steps []projections.TraceStep, i int) string {
+	at := steps[i].Metadata.At.In(poland)
+	if i > 0 && DayOf(at) == DayOf(steps[i-1].Metadata.At) {
+		return at.Format("15:04:05.000")
+	}
+	return at.Format("02.01. 15:04:05.000")
 }
 
 // gapHeight is the room for a gap: nothing for less than 100 ms, then about 9 pixels for each power of ten.

@@ -133,7 +133,7 @@ func (s *Server) branchesOf(branches []projections.TraceBranch, progress map[str
 		b := traceBranch{Forks: s.branchesOf(branch.Forks, progress)}
 		for _, step := range branch.Steps {
 			one := traceStep{TraceStep: step}
-			if step.Request == "" {
+			if !step.Root {
 				if id, ok := LetterID(step.Event); ok {
 					one.Letter = id + s.Vendor.Email[max(0, strings.LastIndexByte(s.Vendor.Email, '@')):]
 				}

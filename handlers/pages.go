@@ -57,7 +57,6 @@ func wordsOnPages(w *words) template.FuncMap {
 		"moment":  w.moment,
 		"month":   w.month,
 		"instant": w.instant,
-		"clock":   func(at time.Time) string { return at.In(poland).Format("02.01. 15:04:05.000") },
 		"span":    span,
 		"age":     w.age,
 		"iso":     func(at time.Time) string { return at.UTC().Format(time.RFC3339) },

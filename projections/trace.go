@@ -24,7 +24,8 @@ type TraceBranch struct {
 
 // TraceStep is a request or run, or an event with its cause.
 type TraceStep struct {
-	Request string // of a request or run: its id
+	Root    bool   // a request or run, and no event
+	Request string // its id then
 	Actor   string
 	domain.Record
 	Cause domain.Position // 0: a request, or an event that is not among the records
@@ -68,7 +69,7 @@ type tracing struct {
 
 func (t tracing) request(key string) TraceBranch {
 	first := t.caused[key][0]
-	root := TraceStep{Request: first.Metadata.Causation, Actor: first.Metadata.Actor, Record: domain.Record{Proposed: domain.Proposed{Metadata: first.Metadata}}}
+	root := TraceStep{Root: true, Request: cmp.Or(first.Metadata.Causation, first.Metadata.Correlation), Actor: first.Metadata.Actor, Record: domain.Record{Proposed: domain.Proposed{Metadata: first.Metadata}}}
 	return t.branch(root, t.caused[key])
 }
 

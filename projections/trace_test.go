@@ -34,7 +34,7 @@ func outline(branches []TraceBranch, depth int) []string {
 	for _, branch := range branches {
 		for i, step := range branch.Steps {
 			name := step.Request
-			if name == "" {
+			if !step.Root {
 				name = fmt.Sprintf("@%d +%v", step.Position, step.Gap)
 			}
 			lines = append(lines, strings.Repeat("  ", depth)+[]string{"", "> "}[min(i, 1)]+name)

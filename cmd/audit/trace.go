@@ -127,7 +127,7 @@ func printBranches(w io.Writer, branches []projections.TraceBranch, depth int) e
 	for _, branch := range branches {
 		for _, step := range branch.Steps {
 			line := fmt.Sprintf("request %s  by %s, %s", step.Request, step.Actor, step.Metadata.At.UTC().Format(moment))
-			if step.Request == "" {
+			if !step.Root {
 				line = fmt.Sprintf("  @%d  +%s  %s  in %s, by %s", step.Position, gapText(step.Gap), step.Type, step.Stream, step.Actor)
 				if letter, ok := handlers.LetterID(step.Event); ok {
 					line += ", letter " + letter
