@@ -66,6 +66,7 @@ const (
 	userNameTaken      = "user-name-taken"
 	tooManyWatchers    = "too-many-watchers"
 	emailUnusual       = "email-unusual"
+	booksTooLarge      = "books-too-large"
 	notSigned          = "not-signed"
 	uploadExpired      = "upload-expired"
 	tooManyFiles       = "too-many-files"

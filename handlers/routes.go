@@ -179,6 +179,8 @@ func routes() []route {
 		{get, "/invoices", page, accounting, viewsOfSums, (*Server).showInvoices},
 		{post, "/invoices", page, accounting, viewsOfSums, (*Server).importInvoices},
 		{get, "/invoices/{month}/{format}", page, accounting, viewsOfSums, (*Server).downloadInvoices},
+		{get, "/books/{report}", page, accounting, nil, (*Server).showBooks},
+		{get, "/books/{report}/{format}", page, accounting, nil, (*Server).downloadBooks},
 		{get, "/log", page, auditors, viewsOfLog, (*Server).showLog},
 		{get, "/log/trace", page, auditors, viewsOfLog, (*Server).showTrace},
 		{get, "/log/streams", page, auditors, viewsOfLog, (*Server).showStreams},

@@ -3,6 +3,7 @@ package handlers
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -11,6 +12,7 @@ import (
 
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/projections"
+	"netrom.pl/portal/projections/books"
 )
 
 // Options is everything the door needs; all fields without a note are required.
@@ -27,8 +29,9 @@ type Options struct {
 	Paper         Paper
 	Statements    StatementReader
 	Workbook      Workbook
-	Mailbox       Mailbox                     // nil: there is no page with letters
-	Ready         func(context.Context) error // nil error: log and database answer
+	BooksWorkbook func(io.Writer, books.Words) (books.Printer, error) // prints a report of the books as XLSX
+	Mailbox       Mailbox                                             // nil: there is no page with letters
+	Ready         func(context.Context) error                         // nil error: log and database answer
 	Vendor        Vendor
 	// AuditorsSeePersonalData lets the log's page show fields that are sealed otherwise.
 	AuditorsSeePersonalData bool
@@ -62,6 +65,7 @@ type Server struct {
 	watchers    watchers
 	uploads     uploads
 	importing   chan struct{} // one element while statements are imported
+	folds       chan struct{} // one element for each report of the books that is folded
 }
 
 // action does what one route is for. A domain.Refusal is a sentence for whoever asked; every other error broke something.
@@ -76,7 +80,8 @@ const settleMax = 2 * time.Second
 // New puts the door together. It panics when two routes contradict each other or a page cannot be read, which no
 // outside input can cause.
 func New(o Options) *Server {
-	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax, heartbeat: heartbeatEvery, sessionLook: sessionEvery, importing: make(chan struct{}, 1)}
+	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax, heartbeat: heartbeatEvery, sessionLook: sessionEvery, importing: make(chan struct{}, 1),
+		folds: make(chan struct{}, booksFolds)}
 	for _, route := range routes() {
 		methods := []string{route.Method}
 		if route.Method == http.MethodGet {

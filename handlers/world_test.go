@@ -28,6 +28,7 @@ import (
 	"netrom.pl/portal/infra/postgres"
 	"netrom.pl/portal/infra/witness"
 	"netrom.pl/portal/projections"
+	"netrom.pl/portal/projections/books"
 )
 
 // The people of the tests.
@@ -96,13 +97,14 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 		Await: func(ctx context.Context, since projections.Moment, views ...string) (projections.Moment, error) {
 			return projections.Await(ctx, w.views, since, views...)
 		},
-		Paper:      paper.Printer{},
-		Statements: readPlainStatements,
-		Ready:      func(context.Context) error { return nil },
-		Vendor:     Vendor{Name: "NetRom", Email: "poczta@netrom.pl", Terms: terms},
-		Now:        func() time.Time { return time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC) },
-		NewID:      func() string { return w.newID() },
-		Logger:     slog.New(slog.NewJSONHandler(w.logged, nil)),
+		Paper:         paper.Printer{},
+		Statements:    readPlainStatements,
+		BooksWorkbook: func(w io.Writer, words books.Words) (books.Printer, error) { return books.NewText(w, words), nil },
+		Ready:         func(context.Context) error { return nil },
+		Vendor:        Vendor{Name: "NetRom", Email: "poczta@netrom.pl", Terms: terms},
+		Now:           func() time.Time { return time.Date(2026, 11, 22, 23, 30, 0, 0, time.UTC) },
+		NewID:         func() string { return w.newID() },
+		Logger:        slog.New(slog.NewJSONHandler(w.logged, nil)),
 	}
 	for _, c := range change {
 		c(&o)

@@ -1,11 +1,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
-	"strconv"
-	"time"
 
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/handlers"
@@ -28,36 +27,18 @@ func addSelectors(flags *flag.FlagSet) selectors {
 
 // question reads the selectors.
 func (s selectors) question() (books.Question, error) {
-	var q books.Question
 	if l := domain.Language(*s.language); l != domain.English && l != domain.Polish {
-		return q, fmt.Errorf("-language %q is neither en nor pl", l)
+		return books.Question{}, fmt.Errorf("-language %q is neither en nor pl", l)
 	}
-	if *s.effectiveOn != "" {
-		if _, err := endOf(*s.effectiveOn); err != nil {
-			return q, fmt.Errorf("-effective-on %q is no day such as 2026-11-22", *s.effectiveOn)
-		}
-		q.EffectiveOn = domain.Day(*s.effectiveOn)
+	q, err := books.ReadQuestion(*s.recordedUpTo, *s.effectiveOn)
+	switch {
+	case errors.Is(err, books.ErrRecordedUpTo):
+		err = fmt.Errorf("-recorded-up-to %q is %w", *s.recordedUpTo, err)
+	case err != nil:
+		err = fmt.Errorf("-effective-on %q is %w", *s.effectiveOn, err)
 	}
-	text := *s.recordedUpTo
-	if text == "" {
-		return q, nil
-	}
-	if position, err := strconv.ParseUint(text, 10, 63); err == nil && position > 0 {
-		q.UpTo = domain.Position(position)
-		return q, nil
-	}
-	var err error
-	if q.UpToAt, err = time.Parse(time.RFC3339, text); err == nil {
-		return q, nil
-	}
-	if q.UpToAt, err = endOf(text); err != nil {
-		return q, fmt.Errorf("-recorded-up-to %q is neither a position such as 1234, a day such as 2026-11-22 nor a time such as 2026-11-22T14:30:00Z", text)
-	}
-	return q, nil
+	return q, err
 }
-
-// endOf is the last moment of a Polish day.
-func endOf(text string) (time.Time, error) { return handlers.EndOf(domain.Day(text)) }
 
 // words of the chosen language.
 func (s selectors) words() books.Words { return handlers.BooksWords(domain.Language(*s.language)) }

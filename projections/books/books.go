@@ -159,12 +159,15 @@ func dayAfter(day domain.Day) domain.Day {
 }
 
 // recall folds what a stream held before a record, as far as it counts in these books.
-func (b *Books) recall(ctx context.Context, stream string, before domain.Position, evolve func(domain.Record)) error {
+func (b *Books) recall(ctx context.Context, stream string, before domain.Record, evolve func(domain.Record)) error {
+	if before.Stream == stream && before.Revision == 0 {
+		return nil
+	}
 	for record, err := range b.source.Read(ctx, stream, 0) {
 		switch {
 		case err != nil:
 			return fmt.Errorf("read %s again: %w", stream, err)
-		case record.Position >= before:
+		case record.Position >= before.Position:
 			return nil
 		}
 		if on, _ := b.dayOf(record); b.until == "" || on <= b.until {

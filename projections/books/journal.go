@@ -15,6 +15,7 @@ const (
 	JournalTable   = "journal"
 	ReversalsTable = "reversals"
 	TurnoverTable  = "turnover"
+	MonthsTable    = "months" // of the balance
 )
 
 // journal prints every entry as it comes, one row a posting.
@@ -141,7 +142,7 @@ func (b *balance) end() error {
 	if err := printTurnovers(b.out, b.all); err != nil {
 		return err
 	}
-	if err := b.out.Table(Table{"months", []Column{{"month", Text, true}, {"account", Code, false}, {"debit", Amount, false}, {"credit", Amount, false}, {"balance", Amount, false}}}); err != nil {
+	if err := b.out.Table(Table{MonthsTable, []Column{{"month", Text, true}, {"account", Code, false}, {"debit", Amount, false}, {"credit", Amount, false}, {"balance", Amount, false}}}); err != nil {
 		return err
 	}
 	sums := map[Account]Turnover{}

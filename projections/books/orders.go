@@ -87,7 +87,7 @@ func (b *Books) moveOrder(ctx context.Context, id domain.OrderID, record domain.
 	if _, open := b.orders[id]; !open && !moves(record.Event) {
 		return movement{}, nil
 	}
-	o, err := b.order(ctx, id, record.Position)
+	o, err := b.order(ctx, id, record)
 	if err != nil {
 		return movement{}, err
 	}
@@ -102,8 +102,8 @@ func (b *Books) moveOrder(ctx context.Context, id domain.OrderID, record domain.
 	return movement{postings: postings, document: o.Number.String()}, nil
 }
 
-// order answers what is known of an order before a position.
-func (b *Books) order(ctx context.Context, id domain.OrderID, before domain.Position) (*order, error) {
+// order answers what is known of an order before a record.
+func (b *Books) order(ctx context.Context, id domain.OrderID, before domain.Record) (*order, error) {
 	if o, open := b.orders[id]; open {
 		return o, nil
 	}
@@ -136,7 +136,7 @@ func (b *Books) keepOrder(id domain.OrderID, o *order) {
 
 // licence takes note of a licence that learns of the order's payment, or that it was taken back.
 func (b *Books) licence(ctx context.Context, id domain.OrderID, licence domain.LicenceID, more int, record domain.Record) error {
-	o, err := b.order(ctx, id, record.Position)
+	o, err := b.order(ctx, id, record)
 	if err != nil {
 		return err
 	}

@@ -9,23 +9,9 @@ import (
 	"hash"
 	"iter"
 	"strings"
-	"time"
 
 	"netrom.pl/portal/domain"
 )
-
-// Question selects what a report shows. Its zero value asks for everything. The same question about the same log gives
-// the same bytes for ever, as long as UpTo or UpToAt lies in the past.
-type Question struct {
-	UpTo        domain.Position // leave out what was recorded after it; 0: no limit
-	UpToAt      time.Time       // leave out the first record that the portal's clock saw later, and all after it; zero: no limit
-	EffectiveOn domain.Day      // leave out what counts after this day; empty: no limit
-}
-
-// ends tells whether a record lies behind the question.
-func (q Question) ends(record domain.Record) bool {
-	return q.UpTo > 0 && record.Position > q.UpTo || !q.UpToAt.IsZero() && record.Metadata.At.After(q.UpToAt)
-}
 
 // Kind says how the cells of a column are written.
 type Kind int

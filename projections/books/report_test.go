@@ -163,6 +163,9 @@ func TestMemoryHoldsWhatIsOpen(t *testing.T) {
 			t.Fatalf("%d things are open at position %d", n, record.Position)
 		}
 	}
+	if s.reads > 0 {
+		t.Errorf("%d streams were read again, though nothing came late", s.reads)
+	}
 	s.matched(money{reference(7), 1_00, "2026-11-05", 8})
 	report, seal := printed(t, s, OpenReport, Question{}, formats["jsonl"])
 	if got := amountIn(t, report, "prepaid", "order", "2026/000008", "overpaid"); got != 1_00 {

@@ -155,7 +155,7 @@ func (t *transfer) settled() bool {
 }
 
 func (b *Books) moveTransfer(ctx context.Context, id domain.TransferID, record domain.Record) (movement, error) {
-	t, err := b.transfer(ctx, id, record.Position)
+	t, err := b.transfer(ctx, id, record)
 	if err != nil {
 		return movement{}, err
 	}
@@ -188,8 +188,8 @@ func (b *Books) moveTransfer(ctx context.Context, id domain.TransferID, record d
 	return moved, err
 }
 
-// transfer answers what is known of a transfer before a position.
-func (b *Books) transfer(ctx context.Context, id domain.TransferID, before domain.Position) (*transfer, error) {
+// transfer answers what is known of a transfer before a record.
+func (b *Books) transfer(ctx context.Context, id domain.TransferID, before domain.Record) (*transfer, error) {
 	if t, open := b.transfers[id]; open {
 		return t, nil
 	}
@@ -204,7 +204,7 @@ func (b *Books) document(t *transfer) string {
 
 // book tells the order of money that a transfer gives it, or takes from it.
 func (b *Books) book(ctx context.Context, record domain.Record, id domain.OrderID, amount domain.Money) error {
-	o, err := b.order(ctx, id, record.Position)
+	o, err := b.order(ctx, id, record)
 	if err != nil {
 		return err
 	}
