@@ -232,6 +232,9 @@ func (p *booksPage) onPage() []*booksTable {
 	return slices.DeleteFunc(p.tables, func(t *booksTable) bool { return len(t.Groups) == 0 && !(t.Empty && p.first == 0) })
 }
 
+// booksPath is where accounting's books begin.
+const booksPath = "/books"
+
 // The fields in which a reader asks as of another day.
 const (
 	recordedUpToField = "recorded-up-to"
@@ -249,7 +252,11 @@ func questionOf(query url.Values) (books.Question, *domain.Refusal) {
 	return question, &domain.Refusal{Code: domain.InvalidInput, Facts: map[string]string{"field": effectiveOnField, "limit": "2026-11-22"}}
 }
 
+// reportOf a path; the balance, where none is named.
 func reportOf(c *call) (string, error) {
+	if c.route.Path == booksPath {
+		return books.BalanceReport, nil
+	}
 	report, err := c.name("report")
 	if err == nil && !slices.Contains(books.Reports, report) {
 		err = domain.Refusal{Code: domain.NotFound}

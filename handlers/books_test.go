@@ -100,6 +100,7 @@ func TestBooksPages(t *testing.T) {
 			v.open("/books/"+report+"/"+format).wants(t, seal.Digest)
 		}
 	}
+	v.open("/books").wants(t, "obroty i salda", "<polyline")
 	v.open("/books/balance").wants(t, "<polyline", "rachunek bankowy", "przedpłaty na zamówienia")
 	v.open("/books/journal").wants(t, "2026/000001", "TransferReceived", "wpłaty do wyjaśnienia")
 	v.open("/books/journal/hledger").wants(t, "assets:bank", "balance assertions")

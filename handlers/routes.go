@@ -179,6 +179,7 @@ func routes() []route {
 		{get, "/invoices", page, accounting, viewsOfSums, (*Server).showInvoices},
 		{post, "/invoices", page, accounting, viewsOfSums, (*Server).importInvoices},
 		{get, "/invoices/{month}/{format}", page, accounting, viewsOfSums, (*Server).downloadInvoices},
+		{get, booksPath, page, accounting, nil, (*Server).showBooks},
 		{get, "/books/{report}", page, accounting, nil, (*Server).showBooks},
 		{get, "/books/{report}/{format}", page, accounting, nil, (*Server).downloadBooks},
 		{get, "/log", page, auditors, viewsOfLog, (*Server).showLog},

@@ -260,6 +260,12 @@ func (g *gallery) staff(paid domain.OrderID) {
 		g.examine(v, "second-factor")
 		v.showCode(g.portal, user)
 		g.tour(v, user, role)
+		if role == "accounting" {
+			for _, report := range []string{"journal", "open", "reconcile"} {
+				v.open("/books/" + report)
+				g.examine(v, user+"-books-"+report)
+			}
+		}
 		if role == "auditor" {
 			v.open("/log/trace?of=" + string(paid))
 			g.examine(v, "audytor-trace")
