@@ -75,6 +75,8 @@ func (c *crowd) guesses(path string) []string {
 		}
 	case "{document}":
 		fill = []string{"proforma", "payment-confirmation"}
+	case "{report}":
+		fill = []string{"journal", "open"}
 	case "{month}":
 		fill = []string{string(handlers.DayOf(time.Now()))[:len("2006-01")]}
 	}
