@@ -267,6 +267,9 @@ func (e *eraser) scrub(ctx context.Context) error {
 	if err := e.settleAll(ctx); err != nil {
 		return err
 	}
+	if err := e.base.DropRebuilt(ctx); err != nil { // it may show what is forgotten now
+		return err
+	}
 	tables, err := e.base.Vault.Tables(ctx)
 	if err != nil {
 		return err

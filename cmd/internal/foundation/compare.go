@@ -23,7 +23,7 @@ const (
 // many were compared.
 func (f *Foundation) CompareViews(ctx context.Context, live *sqlx.DB) (tables int, differences []projections.Difference, err error) {
 	for range comparesMax {
-		if err := f.dropRebuilt(ctx); err != nil {
+		if err := f.DropRebuilt(ctx); err != nil {
 			return 0, nil, err
 		}
 		rebuilt, err := f.OpenSchema(ctx, rebuiltSchema)
@@ -31,7 +31,7 @@ func (f *Foundation) CompareViews(ctx context.Context, live *sqlx.DB) (tables in
 			return 0, nil, err
 		}
 		found, moved, err := f.compareOnce(ctx, live, rebuilt)
-		err = errors.Join(err, rebuilt.Close(), f.dropRebuilt(context.WithoutCancel(ctx)))
+		err = errors.Join(err, rebuilt.Close(), f.DropRebuilt(context.WithoutCancel(ctx)))
 		if err != nil {
 			return 0, nil, err
 		}
@@ -78,7 +78,8 @@ func (f *Foundation) LastPosition(ctx context.Context, after domain.Position) (d
 	return after, nil
 }
 
-func (f *Foundation) dropRebuilt(ctx context.Context) error {
+// DropRebuilt clears away what a comparison has left behind that was killed. One that is running fails and can be repeated.
+func (f *Foundation) DropRebuilt(ctx context.Context) error {
 	if _, err := f.DB.ExecContext(ctx, `DROP SCHEMA IF EXISTS `+rebuiltSchema+` CASCADE`); err != nil {
 		return fmt.Errorf("drop the rebuilt tables: %w", err)
 	}
