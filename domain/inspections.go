@@ -17,6 +17,7 @@ const (
 	StreamsInspection Inspection = "streams" // several streams side by side
 	TraceInspection   Inspection = "trace"   // what led to what
 	ProofInspection   Inspection = "proof"   // one event with the proof that it is in the log, to take away
+	BundleInspection  Inspection = "bundle"  // events with their proofs in one file, to take away
 	VerifyInspection  Inspection = "verify"  // all events, hashed anew
 	WatchInspection   Inspection = "watch"   // events as they arrive
 )

@@ -13,6 +13,8 @@ func main() {
 		{Name: "verify", Does: "hash every event anew and compare with signed checkpoints", Run: verifyLog},
 		{Name: "prove", Does: "print the proof that an event is in the log", Run: prove},
 		{Name: "verify-proof", Does: "check such a proof offline", Run: verifyProof},
+		{Name: "bundle", Does: "write events, proofs and files about an order, a customer or a period into one file", Run: makeBundle},
+		{Name: "verify-bundle", Does: "check such a file offline", Run: verifyBundle},
 		{Name: "views", Does: "fold the log anew and compare with the read models row by row", Run: checkViews},
 		{Name: "schema", Does: "read every event ever stored and write it again, byte for byte", Run: checkSchema},
 		{Name: "verify-file", Does: "check an activation file offline", Run: verifyFile},

@@ -157,6 +157,9 @@ func (f *Folder) FindID(c Checkpoint, id [16]byte) (int64, domain.Position, erro
 	return 0, 0, ErrNotCovered
 }
 
+// Last is the last event before a checkpoint.
+func (f *Folder) Last(c Checkpoint) (Entry, error) { return f.entry(c.Size-1, c.Size) }
+
 // entry reads one entry of a tree.
 func (f *Folder) entry(index, size int64) (Entry, error) {
 	for raw, err := range f.entries(index, min(size, (index/tileWidth+1)*tileWidth)) {
