@@ -165,6 +165,10 @@ func TestDocumentsOfAnOrder(t *testing.T) {
 			t.Errorf("%s: %s", name, a.Status)
 		}
 	}
+	erased := dossier{Order: domain.Order{Proforma: &domain.ProformaIssued{Number: "PF 2026/000001", Paper: 1, IssuedOn: "2026-11-22"}}}
+	if file, err := w.server.writeDocument(t.Context(), erased, document{Kind: proformaDocument, Language: domain.Polish}); file != nil || !errors.Is(err, domain.Refusal{Code: domain.NotFound}) {
+		t.Errorf("a proforma whose buyer was erased: %v, %v", file, err)
+	}
 	var told struct {
 		Proforma  string
 		Documents []struct{ Kind, Language, Name string }

@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"compress/zlib"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -301,6 +303,9 @@ func (c *crowd) shown(viewer, where, asked string, sent []byte) {
 // readable adds what an activation file says in its encoded block.
 func (c *crowd) readable(sent []byte) []byte {
 	c.t.Helper()
+	if bytes.HasPrefix(sent, []byte("%PDF-")) {
+		return slices.Concat(sent, unpacked(c.t, sent))
+	}
 	if !bytes.Contains(sent, []byte("-----BEGIN")) {
 		return sent
 	}
@@ -313,6 +318,25 @@ func (c *crowd) readable(sent []byte) []byte {
 		c.t.Fatal(err)
 	}
 	return slices.Concat(sent, text)
+}
+
+// unpacked are the streams of a PDF; its texts are UTF-16, of which the letters without accents are left.
+func unpacked(t *testing.T, pdf []byte) []byte {
+	t.Helper()
+	var text []byte
+	for _, part := range bytes.Split(pdf, []byte("\nstream\n"))[1:] {
+		if content, err := zlib.NewReader(bytes.NewReader(part)); err == nil {
+			plain, err := io.ReadAll(content)
+			if err != nil {
+				t.Errorf("unpack a PDF: %v", err)
+			}
+			text = append(text, plain...)
+		}
+	}
+	if text = bytes.ReplaceAll(text, []byte{0}, nil); !bytes.Contains(text, []byte("NIP ")) {
+		t.Errorf("a PDF of %d bytes has no text that can be read", len(pdf))
+	}
+	return text
 }
 
 // lettersMin is how many letters a crowd causes: a login for each company, and what the orders and payments bring.
