@@ -69,12 +69,6 @@ func (c *crowd) guesses(path string) []string {
 	switch name {
 	case "{line}", "{number}":
 		fill = []string{"1"}
-	case "{document}":
-		fill = []string{"proforma-pl", "payment-confirmation-en"}
-	case "{month}":
-		fill = []string{time.Now().UTC().Format("2006-01")}
-	case "{format}":
-		fill = handlers.InvoiceFormats
 	case "{stream}":
 		for _, order := range c.ids["{order}"] {
 			fill = append(fill, "order-"+order)
