@@ -44,7 +44,7 @@ func (q *eventQuery) is(condition string, argument any) {
 func (t *Tables) FindEvents(ctx context.Context, search EventSearch, limit int) ([]EventRow, error) {
 	query, args := search.statement(limit)
 	rows := []EventRow{}
-	if err := t.db.SelectContext(ctx, &rows, query, args...); err != nil {
+	if err := t.selectShaped(ctx, &rows, query, args); err != nil {
 		return nil, fmt.Errorf("search events: %w", err)
 	}
 	for i := range rows {

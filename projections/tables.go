@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/jmoiron/sqlx"
 )
@@ -25,11 +26,49 @@ type Tables struct {
 	distributors, catalogue, months, paidIn, checkpoints   *sqlx.Stmt
 	erasures, deals                                        *sqlx.Stmt
 	open                                                   []*sqlx.Stmt
+
+	shaping sync.Mutex
+	shapes  map[string]*sqlx.Stmt // of searches in the log's index, by text
+}
+
+// shapesMax bounds how many statements of searches are kept prepared; the others are planned anew each time.
+const shapesMax = 64
+
+// selectShaped asks a question whose text depends on what is looked for, and remembers the statement.
+func (t *Tables) selectShaped(ctx context.Context, rows any, query string, args []any) error {
+	t.shaping.Lock()
+	statement, full := t.shapes[query], len(t.shapes) == shapesMax
+	t.shaping.Unlock()
+	if statement == nil && full {
+		return t.db.SelectContext(ctx, rows, query, args...)
+	}
+	if statement == nil {
+		var err error
+		if statement, err = t.shape(ctx, query); err != nil {
+			return err
+		}
+	}
+	return statement.SelectContext(ctx, rows, args...)
+}
+
+// shape prepares a statement and keeps it, unless somebody else was first.
+func (t *Tables) shape(ctx context.Context, query string) (*sqlx.Stmt, error) {
+	statement, err := t.db.PreparexContext(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("prepare: %w", err)
+	}
+	t.shaping.Lock()
+	defer t.shaping.Unlock()
+	if first := t.shapes[query]; first != nil {
+		return first, statement.Close()
+	}
+	t.shapes[query], t.open = statement, append(t.open, statement)
+	return statement, nil
 }
 
 // OpenTables prepares the statements; the migrations must have been applied. Close it before the database.
 func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
-	t := &Tables{db: db}
+	t := &Tables{db: db, shapes: map[string]*sqlx.Stmt{}}
 	for _, question := range []struct {
 		statement **sqlx.Stmt
 		query     string
