@@ -74,7 +74,7 @@ func (c *crowd) guesses(path string) []string {
 			fill = append(fill, "order-"+order)
 		}
 	case "{document}":
-		fill = []string{"proforma", "payment-confirmation"}
+		fill = []string{"proforma-pl", "payment-confirmation-pl"}
 	case "{report}":
 		fill = []string{"journal", "open"}
 	case "{month}":
