@@ -139,14 +139,14 @@ func (w *crawler) get(path string) {
 	if location := answer.Header.Get("Location"); location != "" {
 		w.follow(path, location)
 	}
-	switch contentType := answer.Header.Get("Content-Type"); {
-	case strings.HasPrefix(contentType, "text/html"):
+	switch contentType, _, _ := strings.Cut(answer.Header.Get("Content-Type"), ";"); contentType {
+	case "text/html":
 		root, err := html.Parse(bytes.NewReader(sent))
 		if err != nil {
 			w.t.Fatal(err)
 		}
 		w.links(path, root)
-	case strings.HasPrefix(contentType, "application/json"):
+	case "application/json":
 		var value any
 		if err := json.Unmarshal(sent, &value); err != nil {
 			w.t.Errorf("%s: %v", path, err)
