@@ -414,6 +414,8 @@ func (w *world) chapter(n int) {
 	w.receive(transfer, order, w.order(order).Total.Gross)
 	w.book(transfer, order, w.order(order).Total.Gross)
 	w.fulfil(order)
+	do[domain.Statement](w, domain.ImportStatement{StatementImported: domain.StatementImported{Statement: domain.StatementID(fmt.Sprintf("s-%d", n)), Number: fmt.Sprint(n),
+		Account: "84102055580000123400005678", ClosedOn: "2026-11-23", Closing: domain.Money(n)}})
 	w.credit(transfer+"-more", id, 500)
 	w.reverse(transfer+"-back", transfer+"-gone", 700)
 	if err := w.want(id, id, licence, "magazyn-multi-3.0-3.0", 3); err != nil {
