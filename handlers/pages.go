@@ -8,6 +8,7 @@ import (
 	"html/template"
 	"mime"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,15 +38,60 @@ func readPages() map[domain.Language]map[string]*template.Template {
 	all := map[domain.Language]map[string]*template.Template{}
 	for _, l := range languages {
 		all[l] = map[string]*template.Template{}
-		layout := template.Must(template.New("").Funcs(wordsOnPages(spoken[l])).ParseFS(pageFiles, shared...))
+		layout := template.New("").Funcs(wordsOnPages(spoken[l]))
+		for _, name := range shared {
+			parsePage(layout, spoken[l], name)
+		}
 		for _, file := range files {
 			name := strings.TrimSuffix(file.Name(), ".html")
 			if !slices.Contains(shared, "pages/"+file.Name()) {
-				all[l][name] = template.Must(template.Must(layout.Clone()).ParseFS(pageFiles, "pages/"+file.Name()))
+				all[l][name] = parsePage(template.Must(layout.Clone()), spoken[l], "pages/"+file.Name())
 			}
 		}
 	}
 	return all
+}
+
+// What of a page is always the same: a text, and a state in words.
+var (
+	plainText = regexp.MustCompile(`\{\{t "([^"]+)"\}\}`)
+	plainFact = regexp.MustCompile(`\{\{template "fact" \(fact "([a-z-]+)" \(t "([^"]+)"\)\)\}\}`)
+)
+
+// parsePage adds an embedded page to others. What is always the same is written into it now, because calling functions
+// is most of what a page with a long table costs. Texts stand in elements and quoted attributes only.
+func parsePage(to *template.Template, w *words, name string) *template.Template {
+	source := plainFact.ReplaceAllStringFunc(embeddedPage(name), func(action string) string {
+		found := plainFact.FindStringSubmatch(action)
+		text, ok := w.ready[found[2]]
+		if !ok {
+			return action
+		}
+		var said strings.Builder
+		if err := factPart.ExecuteTemplate(&said, "fact", fact{State: found[1], Icon: icons[found[1]], Text: text}); err != nil {
+			panic(err)
+		}
+		return said.String()
+	})
+	source = plainText.ReplaceAllStringFunc(source, func(action string) string {
+		if text, ok := w.ready[plainText.FindStringSubmatch(action)[1]]; ok {
+			return template.HTMLEscapeString(text)
+		}
+		return action
+	})
+	template.Must(to.New(path.Base(name)).Parse(source))
+	return to
+}
+
+// factPart has the part "fact", to be written into pages.
+var factPart = template.Must(template.New("").Funcs(wordsOnPages(spoken[languages[0]])).Parse(embeddedPage("pages/parts.html")))
+
+func embeddedPage(name string) string {
+	raw, err := pageFiles.ReadFile(name)
+	if err != nil {
+		panic(err)
+	}
+	return string(raw)
 }
 
 // wordsOnPages are the functions that pages use; everything that a reader sees goes through them.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"netrom.pl/portal/domain"
 )
@@ -347,6 +348,9 @@ func switchTo(c *call) string {
 	return path + "?" + query.Encode()
 }
 
+// bodies are buffers of pages that were sent; the largest pages hold a few hundred KiB.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 func (s *Server) writePage(w http.ResponseWriter, c *call, answer reply) error {
 	f := frame{Page: answer.page, Language: c.language, Other: otherLanguage(c.language), Account: c.account, Vendor: s.Vendor,
 		HasMailbox: s.Mailbox != nil, Late: c.late, Notice: answer.notice, View: answer.view, Switch: switchTo(c)}
@@ -366,12 +370,14 @@ func (s *Server) writePage(w http.ResponseWriter, c *call, answer reply) error {
 		}
 		f.CustomerName = company.Name
 	}
-	var body bytes.Buffer
+	body := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(body)
+	body.Reset()
 	template := pages[c.language][answer.page]
 	if template == nil {
 		return errors.New("no page " + answer.page)
 	}
-	if err := template.ExecuteTemplate(&body, "layout.html", f); err != nil {
+	if err := template.ExecuteTemplate(body, "layout.html", f); err != nil {
 		return fmt.Errorf("write page %s: %w", answer.page, err)
 	}
 	send(w, "text/html; charset=utf-8", status, body.Bytes())

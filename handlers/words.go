@@ -22,8 +22,10 @@ var languages = []domain.Language{domain.Polish, domain.English}
 // words are the texts of one language.
 type words struct {
 	language  domain.Language
+	tag       language.Tag
 	ready     map[string]string // texts without gaps
-	localizer *i18n.Localizer
+	gapped    map[string]gapped // texts with gaps and nothing more complicated
+	localizer *i18n.Localizer   // for all others
 }
 
 var spoken = readWords()
@@ -38,10 +40,14 @@ func readWords() map[domain.Language]*words {
 		if err != nil {
 			panic(fmt.Sprintf("read texts in %s: %v", l, err))
 		}
-		w := &words{language: l, ready: map[string]string{}, localizer: i18n.NewLocalizer(bundle, string(l))}
+		w := &words{language: l, tag: language.MustParse(string(l)), ready: map[string]string{}, gapped: map[string]gapped{}, localizer: i18n.NewLocalizer(bundle, string(l))}
 		for _, message := range file.Messages {
-			if message.Few == "" && message.One == "" && !strings.Contains(message.Other, "{{") {
+			forms, simple := gappedOf(message)
+			switch {
+			case message.Few == "" && message.One == "" && !strings.Contains(message.Other, "{{"):
 				w.ready[message.ID] = message.Other
+			case simple:
+				w.gapped[message.ID] = forms
 			}
 		}
 		all[l] = w
@@ -54,6 +60,9 @@ func readWords() map[domain.Language]*words {
 func (w *words) text(id string, facts ...any) (string, error) {
 	if ready, ok := w.ready[id]; ok {
 		return ready, nil
+	}
+	if text, ok := w.gapped[id].fill(w.tag, facts); ok {
+		return text, nil
 	}
 	data := map[string]any{}
 	for i := 0; i+1 < len(facts); i += 2 {

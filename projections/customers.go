@@ -3,6 +3,7 @@ package projections
 import (
 	"context"
 	"fmt"
+	"sync"
 
 	"github.com/lib/pq"
 
@@ -122,14 +123,54 @@ const (
 	customersWithDistributors = `customers c left join customers d on d.id = c.distributor`
 )
 
-// Customer finds one customer.
+// companies keeps the customers that were asked for lately, as long as their view stands still. The zero value is ready;
+// safe for concurrent use.
+type companies struct {
+	mu      sync.Mutex
+	edition uint64
+	rows    map[domain.CustomerID]CustomerRow
+}
+
+// companiesMax is how many customers are kept before it begins anew.
+const companiesMax = 2000
+
+func (m *companies) recall(edition uint64, id domain.CustomerID) (CustomerRow, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	row, ok := m.rows[id]
+	return row, ok && m.edition == edition
+}
+
+// keep adds a row that was read when the view had this edition, or an older one than it has now.
+func (m *companies) keep(edition uint64, row CustomerRow) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if edition < m.edition {
+		return
+	}
+	if m.rows == nil || edition > m.edition || len(m.rows) >= companiesMax {
+		m.edition, m.rows = edition, map[domain.CustomerID]CustomerRow{}
+	}
+	m.rows[row.ID] = row
+}
+
+// Customer finds one customer: in memory as long as the view has not changed since it was read.
 func (t *Tables) Customer(ctx context.Context, id domain.CustomerID) (CustomerRow, bool, error) {
+	edition, mayRemember := edition(t.db, customers.Name)
+	if mayRemember {
+		if row, ok := t.companies.recall(edition, id); ok {
+			return row, true, nil
+		}
+	}
 	var rows []CustomerRow
 	if err := t.customer.SelectContext(ctx, &rows, id); err != nil {
 		return CustomerRow{}, false, fmt.Errorf("find customer: %w", err)
 	}
 	if len(rows) == 0 {
 		return CustomerRow{}, false, nil
+	}
+	if mayRemember {
+		t.companies.keep(edition, rows[0])
 	}
 	return rows[0], true, nil
 }
@@ -138,7 +179,7 @@ func (t *Tables) Customer(ctx context.Context, id domain.CustomerID) (CustomerRo
 var selectClients = listed{
 	keys:    `c.id`,
 	from:    `customers c where c.distributor = $1 and $1 <> ''`,
-	search:  `position(word in c.folded) > 0 or position(word in c.nip) > 0`,
+	text:    `c.folded || ' ' || c.nip`,
 	only:    nothing,
 	sort:    nothing,
 	natural: `c.folded, c.id`,
@@ -146,10 +187,10 @@ var selectClients = listed{
 
 // selectAllCustomers is for the vendor's people. It has no parts and no other order than the names'.
 var selectAllCustomers = listed{
-	keys: `c.id`,
-	from: `customers c where ` + forEverybody,
-	search: `position(word in c.folded) > 0 or position(word in c.nip) > 0 or position(word in lower(c.email)) > 0
-		or lower(c.id) = word`,
+	keys:    `c.id`,
+	from:    `customers c where ` + forEverybody,
+	text:    `c.folded || ' ' || c.nip || ' ' || lower(c.email)`,
+	ids:     `array[lower(c.id)]`,
 	only:    nothing,
 	sort:    nothing,
 	natural: `c.folded, c.id`,

@@ -253,9 +253,8 @@ const entitlementJoins = `
 
 const orderByOwner = `owner.id <> $1, owner.folded, owner.id, p.folded, p.program, e.serial`
 
-// searchOwned tells whether a word occurs in what is known of a licence, its program and its owner.
-const searchOwned = `position(word in owner.folded) > 0 or position(word in owner.nip) > 0 or position(word in p.folded) > 0
-	or position(word in lower(e.serial)) > 0`
+// ownedText is what is known of a licence, its program and its owner.
+const ownedText = `owner.folded || ' ' || owner.nip || ' ' || p.folded || ' ' || lower(e.serial)`
 
 const sortsOfLicences = `when 'program' then p.folded when 'serial' then e.serial when 'paid' then e.paid::text`
 
@@ -267,7 +266,7 @@ var selectEntitlements = listed{
 	keys: `e.licence`,
 	from: `entitlements e join customers owner on owner.id = e.customer join entitlement_programs p on p.program = e.program
 		where ` + visible,
-	search: searchOwned + ` or position(word in e.version) > 0`,
+	text: ownedText + ` || ' ' || e.version`,
 	only: `when 'unpaid' then not e.paid
 		when 'updatable' then exists (select from updates u where u.licence = e.licence and u.obstacle is null)`,
 	sort:    sortsOfLicences,
@@ -335,7 +334,8 @@ var selectAllLicences = listed{
 	keys: `e.licence`,
 	from: `entitlements e join customers owner on owner.id = e.customer join entitlement_programs p on p.program = e.program
 		where ` + forEverybody,
-	search:  searchOwned + ` or word in (lower(e.licence), lower(e.customer))`,
+	text:    ownedText,
+	ids:     `array[lower(e.licence), lower(e.customer)]`,
 	only:    `when 'unpaid' then not e.paid`,
 	sort:    sortsOfLicences,
 	natural: `owner.folded, owner.id, p.folded, p.program, e.serial`,

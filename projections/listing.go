@@ -1,6 +1,7 @@
 package projections
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/lib/pq"
@@ -27,8 +28,16 @@ type Listing struct {
 
 // arguments of a query that was made with listed.
 func (l Listing) arguments(viewer domain.CustomerID) []any {
-	return []any{viewer, pq.Array(strings.Fields(fold(l.Search))), l.Only, l.Sort, l.Descending, l.Limit, l.Offset}
+	words := strings.Fields(fold(l.Search))
+	patterns := make([]string, len(words))
+	for i, word := range words {
+		patterns[i] = "%" + unpatterned.Replace(word) + "%"
+	}
+	return []any{viewer, pq.Array(patterns), l.Only, l.Sort, l.Descending, l.Limit, l.Offset, pq.Array(words)}
 }
+
+// unpatterned takes the meaning that they have in a pattern from letters.
+var unpatterned = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`)
 
 // Polish letters and what they become when accents don't matter.
 const (
@@ -52,7 +61,8 @@ func fold(text string) string { return unaccent.Replace(strings.ToLower(text)) }
 type listed struct {
 	keys    string // that identify a row, comma separated
 	from    string // tables, joins and a first condition; $1 is the viewer
-	search  string // condition: the wanted word occurs in the row
+	text    string // in which the wanted words must occur, parted by blanks
+	ids     string // array of names that find the row alone, as a whole; empty: none
 	only    string // branches of a case: the name of a part, and the condition that it makes
 	sort    string // branches of a case: the name of a column, and the text by which it sorts
 	natural string // order
@@ -61,7 +71,9 @@ type listed struct {
 // nothing is a branch that is never taken: a list without parts or without sortable columns.
 const nothing = `when null then null`
 
-// page is a common table expression called page, with the keys, the place of each row, and the total of all pages.
+// page is a common table expression called page, with the keys, the place of each row, and the total of all pages. Its
+// conditions are cases, of which the planner believes that they keep half of the rows: expecting few of a search, it would
+// join many thousand rows one by one when there is none.
 func (l listed) page() string {
 	key := `case $4::text ` + l.sort + ` end`
 	return `with page as materialized (
@@ -69,7 +81,7 @@ func (l listed) page() string {
 			select ` + l.keys + `, count(*) over () as total
 			from ` + l.from + `
 			and case $3::text ` + l.only + ` else true end
-			and (cardinality($2::text[]) = 0 or not exists (select from unnest($2) word where (` + l.search + `) is not true))
+			and case when cardinality($2::text[]) > 0 then ` + l.text + ` like all($2) or ` + cmp.Or(l.ids, `'{}'::text[]`) + ` @> $8::text[] else true end
 			order by case when not $5::boolean then ` + key + ` end, case when $5 then ` + key + ` end desc nulls last, ` + l.natural + `
 			limit nullif($6::bigint, 0) offset $7::bigint) found)`
 }

@@ -71,6 +71,8 @@ func TestListings(t *testing.T) {
 		{Listing{Search: "5260250274 s-3-20"}, "1 of 1: l-3-20"},
 		{Listing{Search: "%"}, "0 of 0: "},
 		{Listing{Search: "_"}, "0 of 0: "},
+		{Listing{Search: `\`}, "0 of 0: "},
+		{Listing{Search: `zolw%lodz`}, "0 of 0: "},
 		{Listing{Search: `'; drop table customers --`}, "0 of 0: "},
 		{Listing{Only: "unpaid"}, "6 of 6: l-1-10 l-1-20 l-2-10 l-2-20 l-3-10 l-3-20"},
 		{Listing{Only: "updatable", Limit: 1}, "1 of 30: l-1-10"},
@@ -102,12 +104,12 @@ func TestListings(t *testing.T) {
 	if len(clients) != 2 || clients[0].ID != "client-2" {
 		t.Errorf("clients are %+v", clients)
 	}
-	for _, text := range []string{"zolw 00002", "ŻÓŁW client-2 X@example.com"} {
+	for _, text := range []string{"zolw 00002", "ŻÓŁW 00002 X@example.com", "client-2"} {
 		if found := whole(w.tables.AllCustomers(ctx, Listing{Search: text})); len(found) != 1 || found[0].ID != "client-2" {
 			t.Errorf("staff look for %q: %+v", text, found)
 		}
 	}
-	if found := whole(w.tables.AllLicences(ctx, Listing{Search: "zolw ŁÓDŹ client-2", Only: "unpaid", Sort: "serial", Descending: true})); len(found) != 2 || found[0].Licence != "l-2-20" {
+	if found := whole(w.tables.AllLicences(ctx, Listing{Search: "zolw ŁÓDŹ 00002", Only: "unpaid", Sort: "serial", Descending: true})); len(found) != 2 || found[0].Licence != "l-2-20" {
 		t.Errorf("staff look for licences: %+v", found)
 	}
 	for _, stranger := range []domain.CustomerID{"", "client-1'"} {

@@ -50,7 +50,7 @@ var selectUpdates = listed{
 		join customers owner on owner.id = e.customer
 		join entitlement_programs p on p.program = e.program
 		where ` + visible,
-	search: searchOwned + ` or position(word in u.version_from) > 0 or position(word in u.version_to) > 0`,
+	text: ownedText + ` || ' ' || u.version_from || ' ' || u.version_to`,
 	only: `when 'possible' then u.obstacle is null and not (owner.id = $1 and owner.distributor <> '')
 		and not exists (select from cart_items i where i.licence = u.licence)`,
 	sort:    `when 'program' then p.folded when 'price' then lpad(u.net::text, 15, '0')`,

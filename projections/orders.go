@@ -268,19 +268,19 @@ type storedOrder struct {
 const orderColumns = `o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon,
 		o.payable_until as payableuntil, o.status, o.net, o.vat, o.gross, o.received as paid, o.title`
 
-// The part of the orders that waits for money, the columns by which they can be sorted, and what a word is looked for in.
+// The part of the orders that waits for money, the columns by which they can be sorted, and the text in which words are looked for.
 const (
 	openOrders    = `when 'open' then o.status in ('` + string(domain.AwaitingPayment) + `', '` + string(domain.PartlyPaid) + `', '` + string(domain.ExpiredStatus) + `')`
 	sortsOfOrders = `when 'state' then o.status when 'gross' then lpad(o.gross::text, 15, '0') when 'due' then o.due_on
 		when 'number' then o.number`
-	searchOrdered = `position(word in o.number) > 0 or position(word in lower(o.title)) > 0`
+	orderText = `o.number || ' ' || lower(o.title)`
 )
 
 // selectOrders knows the part open, which waits for money, and sorts by state, gross and due.
 var selectOrders = listed{
 	keys:    `o.id`,
 	from:    `orders o where o.buyer = $1`,
-	search:  searchOrdered,
+	text:    orderText,
 	only:    openOrders,
 	sort:    sortsOfOrders,
 	natural: `o.at desc, o.number desc`,
@@ -289,10 +289,10 @@ var selectOrders = listed{
 
 // selectAllOrders is for the vendor's people. It knows the same parts and columns as selectOrders.
 var selectAllOrders = listed{
-	keys: `o.id`,
-	from: `orders o left join customers b on b.id = o.buyer where ` + forEverybody,
-	search: searchOrdered + ` or position(word in b.folded) > 0 or position(word in b.nip) > 0
-		or word in (lower(o.id), lower(o.buyer))`,
+	keys:    `o.id`,
+	from:    `orders o left join customers b on b.id = o.buyer where ` + forEverybody,
+	text:    orderText + ` || coalesce(' ' || b.folded || ' ' || b.nip, '')`,
+	ids:     `array[lower(o.id), lower(o.buyer)]`,
 	only:    openOrders,
 	sort:    sortsOfOrders,
 	natural: `o.at desc, o.number desc`,

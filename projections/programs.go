@@ -84,7 +84,7 @@ func writeNewPrograms(ctx context.Context, s *Session, ids []string, states map[
 var selectNewPrograms = listed{
 	keys:    `n.program`,
 	from:    `new_programs n join programs p using (program) where ` + forEverybody,
-	search:  `position(word in p.folded) > 0 or position(word in n.version) > 0`,
+	text:    `p.folded || ' ' || n.version`,
 	only:    nothing,
 	sort:    `when 'program' then p.folded when 'price' then lpad(n.net::text, 15, '0')`,
 	natural: `p.folded, n.program`,

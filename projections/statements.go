@@ -93,7 +93,8 @@ var selectAllStatements = listed{
 			from statements window line as (partition by account order by closed_on, sequence, statement)
 		) neighbours
 	) s where ` + forEverybody,
-	search:  `position(word in lower(s.number)) > 0 or length(word) > 3 and position(word in s.account) > 0 or position(word in s.closed_on) > 0 or s.digest = word`,
+	text:    `lower(s.number) || ' ' || s.closed_on`,
+	ids:     `array[s.account, s.digest]`,
 	only:    `when 'gaps' then s.missing > 0 or s.before is not null`,
 	sort:    nothing,
 	natural: `s.closed_on desc, s.account, s.sequence desc, s.statement`,

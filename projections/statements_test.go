@@ -47,7 +47,8 @@ func TestStatements(t *testing.T) {
 	}
 	check(t, "all", list(Listing{}), "s-6 3 missing 2", "s-5 JAN\ufffd missing 0", "s-4 6 missing 0, before 400", "s-3 6 missing 0", "s-2 5/1 missing 3", "s-1 1 missing 0", "s-0 364 missing 0")
 	check(t, "gaps", list(Listing{Only: "gaps"}), "s-6 3 missing 2", "s-4 6 missing 0, before 400", "s-2 5/1 missing 3")
-	check(t, "by account and day", list(Listing{Search: "2026-01 6 6110"}), "s-3 6 missing 0")
+	check(t, "by account", list(Listing{Search: string(other)}), "s-3 6 missing 0")
+	check(t, "by number and day", list(Listing{Search: "2026-01-08 6"}), "s-4 6 missing 0, before 400")
 	check(t, "by digest", list(Listing{Search: strings.Repeat("4", 64)}), "s-4 6 missing 0, before 400")
 	row := whole(w.tables.AllStatements(ctx, Listing{Search: "2026-01-02"}))[0]
 	if row.OpenedOn != "2025-12-31" || row.Opening != 200 || row.Closing != 300 || row.Transfers != 2 || row.Account != account || row.At.IsZero() {

@@ -12,8 +12,9 @@ import (
 // Tables is what pages read: one prepared statement for each question, safe for concurrent use. Joins happen here, so
 // an answer is as fresh as the slowest of the views that it reads.
 type Tables struct {
-	db     *sqlx.DB
-	memory memory
+	db        *sqlx.DB
+	memory    memory
+	companies companies
 
 	entitlements, entitlement, updates, newPrograms, facts *sqlx.Stmt
 	cart, names, orders, order                             *sqlx.Stmt

@@ -2,11 +2,9 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -20,7 +18,6 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/jmoiron/sqlx"
 
-	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/infra/postgres"
@@ -39,19 +36,7 @@ const (
 // the same router and login, an events table in Postgres with unique(stream, version), load and insert. It reports
 // the median of the ratios. The portal also projects what it accepts into its read models meanwhile; the peer has none.
 func BenchmarkAddToCart(b *testing.B) {
-	p, err := openPortal(b.Context(), settings{data: dataFolder(b), listen: "127.0.0.1:0", demo: true}, foundation.Logger(io.Discard, slog.LevelWarn))
-	if err != nil {
-		b.Fatal(err)
-	}
-	running, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- p.run(running) }()
-	defer func() {
-		stop()
-		if err := errors.Join(<-ended, p.close()); err != nil {
-			b.Error(err)
-		}
-	}()
+	p := startToMeasure(b)
 	field := prepareField(b, p)
 	table := newTablePeer(b, p)
 	b.ResetTimer()
