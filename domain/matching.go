@@ -1,6 +1,10 @@
 package domain
 
-import "slices"
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // ReceiveTransfer records a transfer, and what becomes of its money if that was found out. A transfer that is known but
 // that nobody has touched yet is matched now.
@@ -22,7 +26,7 @@ func (c ReceiveTransfer) Decide(known Transfer) ([]Event, error) {
 	if known.Transfer == "" {
 		d.add(c.TransferReceived)
 	}
-	if known.touched() {
+	if !known.Untouched() {
 		return d.events, nil
 	}
 	for _, match := range c.Matches {
@@ -41,60 +45,215 @@ func (c ReceiveTransfer) Decide(known Transfer) ([]Event, error) {
 	return d.events, nil
 }
 
-// touched tells whether anything was ever decided about the money.
-func (t Transfer) touched() bool {
-	return len(t.Bookings) > 0 || len(t.Credits) > 0 || len(t.Proposals) > 0 || len(t.Refunds) > 0 || len(t.Reversals) > 0
+// Untouched tells whether nothing was ever decided about the money; it may be a transfer that is not known yet.
+func (t Transfer) Untouched() bool {
+	return len(t.Bookings) == 0 && len(t.Credits) == 0 && len(t.Proposals) == 0 && len(t.Refunds) == 0 && len(t.Reversals) == 0
 }
 
-// The rules by which a transfer finds its order, strongest first.
+// The rules by which a transfer finds its orders, strongest first. A changed rule gets a new number.
 const (
-	MatchedByReference   = "reference-1"    // an order number with its check digits stands in the title
-	MatchedByNumberExact = "number-exact-1" // one order number without check digits, and the amount is exactly what is open
+	MatchedByVirtualAccount = "virtual-account-1" // it was paid to the account that only this order has
+	MatchedByReference      = "reference-2"       // order numbers with their check digits stand in the title; several share in the order of naming
+	MatchedByInvoice        = "invoice-1"         // the title of a split payment names an invoice, or a KSeF number stands in the title
+	MatchedByNumberExact    = "number-exact-1"    // one order number without check digits, and the amount is exactly what is open
+	MatchedByPayer          = "payer-1"           // the account has paid for this buyer before, and exactly one order of it has exactly this amount open
+	MatchedByHand           = "by-hand-1"         // a person found it
+	MatchedByCredit         = "credit-1"          // the buyer's credit pays its next order
+	MatchedWholly           = "reference-1"       // in older logs: one order number with its check digits; the order got the whole transfer
 )
 
 // The reasons why a transfer found no order.
 const (
 	UnmatchedNoReference  = "no-reference"    // nothing in the title looks like an order number
 	UnmatchedMistyped     = "mistyped"        // the title names an order with wrong check digits
-	UnmatchedAmbiguous    = "several-orders"  // the title names more than one order
+	UnmatchedAmbiguous    = "several-orders"  // the title names more than one order, all without check digits
 	UnmatchedUnknownOrder = "unknown-order"   // no order has this number
 	UnmatchedNotOpen      = "order-not-open"  // cancelled, lapsed, or paid already
 	UnmatchedUnsure       = "number-unsure"   // a number without check digits, and another amount than the open one
 	UnmatchedForeign      = "foreign-account" // came in on an account that is not the order's
 )
 
-// Match finds the order that a transfer pays. lookup answers the order of a number, as the log knows it, and whether
-// there is one. It gives either the match or one of the Unmatched reasons.
-func Match(received TransferReceived, lookup func(OrderNumber) (Order, bool)) (*TransferMatched, string) {
-	found := FindReferences(received.Title)
-	if checked := slices.DeleteFunc(slices.Clone(found), func(f FoundReference) bool { return !f.Checked }); len(checked) > 0 {
-		found = checked
+// Payable is what matching has to know of an order.
+type Payable struct {
+	Order     OrderID
+	Number    OrderNumber
+	Buyer     CustomerID
+	BuyerName string // may be empty
+	Account   NRB    // on which it is to be paid
+	Open      Money  // not above 0: nothing
+	Over      bool   // cancelled or lapsed
+}
+
+// Payable is what matching has to know of the order; the buyer's name is not in its stream.
+func (o Order) Payable() Payable {
+	return Payable{Order: o.Order, Number: o.Number, Buyer: o.Buyer, Account: o.Bank.Account, Open: o.Open(), Over: o.over()}
+}
+
+// takesMoneyOn tells whether a transfer has come in where the order is to be paid: on its account, or on the one to which its
+// virtual account leads.
+func (p Payable) takesMoneyOn(account NRB) bool {
+	return p.Account == account || strings.HasSuffix(string(p.Account), p.Number.digits())
+}
+
+// Matcher finds the orders that transfers pay.
+type Matcher struct {
+	Order   func(OrderNumber) (Payable, bool)       // as the log knows it
+	Invoice func(number string) (OrderNumber, bool) // whose an invoice or KSeF number is; nil: none is known
+	Waiting func() *Receivables                     // all orders that wait for money; nil: then there is neither the payer's rule nor a suggestion
+}
+
+// Finding is what becomes of a transfer, and why. Either there are Parts and a Rule, or a Reason and perhaps Suggestions.
+type Finding struct {
+	Rule        string
+	Parts       []MatchPart
+	Credit      *TransferCredited // of what the orders do not need
+	Reason      string
+	Suggestions []Suggestion
+}
+
+// Matches are the events of the finding.
+func (f Finding) Matches(received TransferReceived) []TransferMatched {
+	var matches []TransferMatched
+	for _, part := range f.Parts {
+		matches = append(matches, TransferMatched{Transfer: received.Transfer, Order: part.Order, Number: part.Number, Amount: part.Amount,
+			ValueOn: received.ValueOn, Rule: f.Rule, Booking: len(matches)})
 	}
-	switch len(found) {
-	case 0:
-		if MistypedReference(received.Title) {
-			return nil, UnmatchedMistyped
+	return matches
+}
+
+// Match applies the rules, the strongest first. The first that says anything decides: a title that names an order which is not open
+// is not paid by a weaker rule. Source: R13.
+func (m Matcher) Match(received TransferReceived) Finding {
+	finding := m.match(received)
+	if finding.Reason != "" {
+		finding.Suggestions = m.suggest(received)
+	}
+	return finding
+}
+
+func (m Matcher) match(received TransferReceived) Finding {
+	if number, ok := virtualOrder(received.PaidTo); ok {
+		return m.pay(received, MatchedByVirtualAccount, number)
+	}
+	var checked, unchecked []OrderNumber
+	for _, found := range FindReferences(received.Title) {
+		if found.Checked {
+			checked = append(checked, found.Number)
+		} else {
+			unchecked = append(unchecked, found.Number)
 		}
-		return nil, UnmatchedNoReference
-	case 1:
-	default:
-		return nil, UnmatchedAmbiguous
 	}
-	order, ok := lookup(found[0].Number)
+	if len(checked) > 0 {
+		return m.pay(received, MatchedByReference, checked...)
+	}
+	if numbers := m.invoiced(received.Title); len(numbers) > 0 {
+		return m.pay(received, MatchedByInvoice, numbers...)
+	}
 	switch {
-	case !ok || !order.Exists():
-		return nil, UnmatchedUnknownOrder
-	case order.Bank.Account != received.Account:
-		return nil, UnmatchedForeign
-	case order.over() || order.Paid():
-		return nil, UnmatchedNotOpen
-	case !found[0].Checked && order.Open() != received.Amount:
-		return nil, UnmatchedUnsure
+	case len(unchecked) > 1:
+		return Finding{Reason: UnmatchedAmbiguous}
+	case len(unchecked) == 1:
+		finding := m.pay(received, MatchedByNumberExact, unchecked...)
+		if order, ok := m.Order(unchecked[0]); ok && finding.Reason == "" && order.Open != received.Amount {
+			return Finding{Reason: UnmatchedUnsure}
+		}
+		return finding
+	case MistypedReference(received.Title):
+		return Finding{Reason: UnmatchedMistyped}
 	}
-	rule := MatchedByReference
-	if !found[0].Checked {
-		rule = MatchedByNumberExact
+	if order, ok := m.known(received); ok {
+		return m.pay(received, MatchedByPayer, order.Number)
 	}
-	return &TransferMatched{Transfer: received.Transfer, Order: order.Order, Number: order.Number,
-		Amount: received.Amount, ValueOn: received.ValueOn, Rule: rule}, ""
+	return Finding{Reason: UnmatchedNoReference}
+}
+
+// pay shares a transfer among orders in the order of naming, each up to what is open; the buyer of the first gets the rest as
+// credit. Unless all of them can be paid none is.
+func (m Matcher) pay(received TransferReceived, rule string, numbers ...OrderNumber) Finding {
+	finding, rest := Finding{Rule: rule}, received.Amount
+	var first Payable
+	for _, number := range numbers {
+		order, ok := m.Order(number)
+		switch {
+		case !ok:
+			return Finding{Reason: UnmatchedUnknownOrder}
+		case !order.takesMoneyOn(received.Account):
+			return Finding{Reason: UnmatchedForeign}
+		case order.Over || order.Open <= 0:
+			return Finding{Reason: UnmatchedNotOpen}
+		}
+		if first.Order == "" {
+			first = order
+		}
+		if amount := min(order.Open, rest); amount > 0 {
+			finding.Parts = append(finding.Parts, MatchPart{Order: order.Order, Number: order.Number, Amount: amount})
+			rest -= amount
+		}
+	}
+	if rest > 0 {
+		finding.Credit = &TransferCredited{Transfer: received.Transfer, Customer: first.Buyer, Amount: rest, Why: ReleasedOverpaid, Order: first.Order}
+	}
+	return finding
+}
+
+// invoiced are the orders whose invoices a title names, in order of appearance.
+func (m Matcher) invoiced(title string) []OrderNumber {
+	if m.Invoice == nil {
+		return nil
+	}
+	var numbers []OrderNumber
+	for _, text := range FindInvoices(title) {
+		if number, ok := m.Invoice(text); ok && !slices.Contains(numbers, number) {
+			numbers = append(numbers, number)
+		}
+	}
+	return numbers
+}
+
+// known finds the one order that a payer who is known means by an amount.
+func (m Matcher) known(received TransferReceived) (Payable, bool) {
+	if m.Waiting == nil || received.PayerAccount == "" {
+		return Payable{}, false
+	}
+	return m.Waiting().ofPayer(received)
+}
+
+// virtualOrder reads the order out of the virtual account, or the bank's short form of it, on which a transfer was paid.
+func virtualOrder(paidTo string) (OrderNumber, bool) {
+	const orderDigits = 10
+	if len(paidTo) < orderDigits || !onlyDigits(paidTo) {
+		return OrderNumber{}, false
+	}
+	return orderNumberOf(paidTo[len(paidTo)-orderDigits:])
+}
+
+// VirtualPrefixSize is how many digits the bank gives for virtual accounts: settlement number and the vendor's own six. Ten digits of
+// the order follow.
+const VirtualPrefixSize = 14
+
+// VirtualAccount is the account that only this order has.
+func VirtualAccount(prefix string, number OrderNumber) NRB {
+	const letters = "2521" // P and L as IBAN counts letters: A is 10
+	digits := prefix + number.digits()
+	return NRB(checkDigits(digits+letters) + digits)
+}
+
+// splitInvoice is the part of a split payment's title that names invoices.
+// Source: Związek Banków Polskich, Elixir, komunikat podzielonej płatności: /VAT/10n,2n/IDC/14x/INV/35x/TXT/33x.
+var splitInvoice = regexp.MustCompile(`/INV/ ?(.{1,70}?) ?(?:/TXT/|/VAT/|/IDC/|$)`)
+
+// FindInvoices finds the numbers of invoices that a title of a split payment names behind /INV/, and KSeF numbers wherever they
+// stand; at most [ReferencesMax].
+func FindInvoices(text string) []string {
+	var found []string
+	for _, number := range FindKSeFNumbers(text) {
+		found = append(found, string(number))
+	}
+	for _, part := range splitInvoice.FindAllStringSubmatch(foldTitle(text), ReferencesMax) {
+		found = append(found, part[1])
+		if several := strings.FieldsFunc(part[1], func(r rune) bool { return r == ',' || r == ';' }); len(several) > 1 {
+			found = append(found, several...)
+		}
+	}
+	return found[:min(len(found), ReferencesMax)]
 }

@@ -64,15 +64,16 @@ type Day string
 
 // OrderSubmitted is the order: what was bought for how much, and how to pay it. It is never changed afterwards. Source: R11-R13.
 type OrderSubmitted struct {
-	Order  OrderID     `json:"order"`
-	Number OrderNumber `json:"number"`
-	Buyer  CustomerID  `json:"buyer"`
-	Lines  []Line      `json:"lines"`
-	Total  Amounts     `json:"total"`
-	Bank   BankData    `json:"bank"`
-	Title  string      `json:"title"` // of the transfer, with check digits
-	DueOn  Day         `json:"due_on"`
-	Limits *TimeLimits `json:"time_limits,omitempty"` // nil: nothing happens to it by itself
+	Order     OrderID     `json:"order"`
+	Number    OrderNumber `json:"number"`
+	Buyer     CustomerID  `json:"buyer"`
+	Lines     []Line      `json:"lines"`
+	Total     Amounts     `json:"total"`
+	Bank      BankData    `json:"bank"`
+	Title     string      `json:"title"` // of the transfer, with check digits
+	DueOn     Day         `json:"due_on"`
+	Limits    *TimeLimits `json:"time_limits,omitempty"` // nil: nothing happens to it by itself
+	Tolerance Money       `json:"tolerance,omitempty"`   // a rest up to this is waived; 0: none
 }
 
 // OrderCancelled ends an order for which no money has come.
@@ -255,6 +256,9 @@ type Terms struct {
 	Bank        BankData
 	PaymentDays int         // until the money is due, from the day of the order
 	Limits      *TimeLimits // around the due day; nil: orders wait for their money as long as it takes
+	Tolerance   Money       // a rest up to this is waived; 0: none
+	// VirtualPrefix makes an account for each order, see [VirtualAccount]; empty: all are paid on the one of Bank.
+	VirtualPrefix string
 }
 
 // Stream of the order.
@@ -270,7 +274,10 @@ func (c PlaceOrder) Decide(known Order) ([]Event, error) {
 		return nil, err
 	}
 	submitted := OrderSubmitted{Order: c.Order, Number: c.Number, Buyer: c.Buyer, Lines: c.Lines, Bank: c.Terms.Bank,
-		Title: c.Number.Reference(), DueOn: due, Limits: c.Terms.Limits}
+		Title: c.Number.Reference(), DueOn: due, Limits: c.Terms.Limits, Tolerance: c.Terms.Tolerance}
+	if c.Terms.VirtualPrefix != "" {
+		submitted.Bank.Account = VirtualAccount(c.Terms.VirtualPrefix, c.Number)
+	}
 	for _, line := range c.Lines {
 		submitted.Total = submitted.Total.Plus(line.Amounts)
 	}

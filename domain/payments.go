@@ -28,7 +28,8 @@ type StatementImported struct {
 type TransferReceived struct {
 	Transfer      TransferID  `json:"transfer"`
 	Statement     StatementID `json:"statement" personal:"subject"`
-	Account       NRB         `json:"account"` // on which it came in
+	Account       NRB         `json:"account"`           // on which it came in
+	PaidTo        string      `json:"paid_to,omitempty"` // the virtual account that the payer used, or the bank's short form of it: digits
 	Amount        Money       `json:"amount"`
 	ValueOn       Day         `json:"value_on"`
 	BookedOn      Day         `json:"booked_on"`
@@ -79,12 +80,11 @@ func (c ImportStatement) Decide(known Statement) ([]Event, error) {
 
 // RecordPayment books money of a transfer on the order, each booking once.
 type RecordPayment struct {
-	Order     OrderID
-	Transfer  TransferID
-	Amount    Money
-	ValueOn   Day
-	Booking   int   // of the transfer
-	Tolerance Money // up to which a rest is let go; 0: none
+	Order    OrderID
+	Transfer TransferID
+	Amount   Money
+	ValueOn  Day
+	Booking  int // of the transfer
 }
 
 // Stream of the order.
@@ -104,8 +104,8 @@ func (c RecordPayment) Decide(known Order) ([]Event, error) {
 	}
 	events := []Event{PaymentReceived{Order: c.Order, Transfer: c.Transfer, Amount: c.Amount, ValueOn: c.ValueOn, Booking: c.Booking}}
 	rest := known.Open() - c.Amount
-	if !known.over() && rest > 0 && rest <= c.Tolerance {
-		events, rest = append(events, UnderpaymentWaived{Order: c.Order, Amount: rest, Limit: c.Tolerance}), 0
+	if !known.over() && rest > 0 && rest <= known.Tolerance {
+		events, rest = append(events, UnderpaymentWaived{Order: c.Order, Amount: rest, Limit: known.Tolerance}), 0
 	}
 	if known.Expired() && rest <= 0 {
 		events = append(events, OrderRevived{Order: c.Order})

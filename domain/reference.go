@@ -131,6 +131,38 @@ func MistypedReference(text string) bool {
 	return false
 }
 
+// NearReferences are the order numbers that a title with wrong check digits could mean: those whose reference differs from it in one
+// digit, or in two neighbours that changed places.
+func NearReferences(text string) []OrderNumber {
+	title := foldTitle(text)
+	var near []OrderNumber
+	for _, at := range digitRuns.FindAllStringIndex(title, -1) {
+		run := scanRun(title[at[0]:at[1]], title[at[1]:])
+		if !orderLabel.MatchString(title[max(0, at[0]-labelMax):at[0]]) || len(run.digits) < 12 || !run.hasCheckDigits() || len(near) >= ReferencesMax {
+			continue
+		}
+		try := func(digits []byte) {
+			number, ok := orderNumberOf(string(digits[:10]))
+			if ok && string(digits[10:]) == checkDigits(string(digits[:10])) {
+				near = append(near, number)
+			}
+		}
+		for i := range 12 {
+			digits := []byte(run.digits[:12])
+			for wrong, digit := digits[i], byte('0'); digit <= '9'; digit++ {
+				if digits[i] = digit; digit != wrong {
+					try(digits)
+				}
+			}
+			if digits = []byte(run.digits[:12]); i > 0 && digits[i] != digits[i-1] {
+				digits[i], digits[i-1] = digits[i-1], digits[i]
+				try(digits)
+			}
+		}
+	}
+	return near
+}
+
 // addReference keeps one entry per order; check digits seen once are enough.
 func addReference(found []FoundReference, reference FoundReference) []FoundReference {
 	for i := range found {

@@ -73,6 +73,13 @@ const (
 	NeedsSecondPerson       = "needs-second-person"     // whoever proposed it cannot confirm it
 	ErasureAgreed           = "erasure-agreed"          // two people have confirmed it; it cannot be withdrawn
 	PersonErased            = "person-erased"           // the customer's data were erased, nothing can be sent or sold to it
+	SamePerson              = "same-person"             // the second person must be another one
+	SecondPersonAwaited     = "second-person-awaited"   // a proposal waits and must be decided first
+	MoreThanOpen            = "more-than-open"          // Facts: order, open
+	MoreThanUnmatched       = "more-than-unmatched"     // Facts: unmatched
+	MoneyMoved              = "money-moved"             // somebody has decided about it meanwhile
+	PayerUnknown            = "payer-unknown"           // there is no account to send the money back to
+	RefundOver              = "refund-over"             // paid, rejected, or not confirmed
 	ImportConflict          = "statement-conflict"      // the same statement number with other contents
 	InvoiceConflict         = "invoice-conflict"        // the order has an invoice for this money already, or other facts about it. Facts: order, invoice
 	InvoiceOfOtherOrder     = "invoice-of-other-order"  // Facts: invoice, order

@@ -82,3 +82,103 @@ func (d *draft) add(event Event) {
 	d.events = append(d.events, event)
 	d.Evolve(event)
 }
+
+// The rules by which a reversal finds its transfer.
+const (
+	ReversedByReference = "reversal-reference-1" // the bank calls both by the same reference
+	ReversedByPayer     = "reversal-payer-1"     // exactly one transfer of this amount came from this account, and is not reversed yet
+)
+
+// Arrivals are the transfers that a bank may take back, and the refunds that it may pay. It is a fold of the log; the zero value is
+// empty. Not safe for concurrent use.
+type Arrivals struct {
+	transfers   map[TransferID]*Transfer
+	byReference map[string][]TransferID
+	byPayer     map[string][]TransferID
+	refunds     map[TransferID]bool // transfers with a refund that is confirmed
+	reversals   map[TransferID]TransferID
+	debits      map[TransferID]TransferID
+}
+
+// See takes the next event of a transfer or reversal stream; others do not matter.
+func (a *Arrivals) See(event Event) {
+	switch e := event.(type) {
+	case TransferReceived:
+		t := &Transfer{TransferReceived: TransferReceived{Transfer: e.Transfer, Account: e.Account, Amount: e.Amount, PayerAccount: e.PayerAccount}}
+		put(&a.transfers, e.Transfer, t)
+		if e.BankReference != "" {
+			key := string(e.Account) + " " + e.BankReference
+			put(&a.byReference, key, append(a.byReference[key], e.Transfer))
+		}
+		if e.PayerAccount != "" {
+			key := string(e.Account) + " " + e.PayerAccount
+			put(&a.byPayer, key, append(a.byPayer[key], e.Transfer))
+		}
+	case TransferReversed:
+		put(&a.reversals, e.Reversal, e.Transfer)
+		a.evolve(e.Transfer, e)
+	case RefundProposed:
+		a.evolve(e.Transfer, e)
+	case RefundConfirmed:
+		put(&a.refunds, e.Transfer, true)
+		a.evolve(e.Transfer, e)
+	case RefundRejected:
+		a.evolve(e.Transfer, e)
+	case RefundPaid:
+		if e.Debit != "" {
+			put(&a.debits, e.Debit, e.Transfer)
+		}
+		a.evolve(e.Transfer, e)
+	}
+}
+
+func (a *Arrivals) evolve(id TransferID, event Event) {
+	if t := a.transfers[id]; t != nil {
+		t.Evolve(event)
+	}
+}
+
+// Original finds the transfer that a reversal takes back, and by which rule; ok is false where that is not certain.
+func (a *Arrivals) Original(r ReversalReceived) (id TransferID, rule string, ok bool) {
+	if known, done := a.reversals[r.Reversal]; done {
+		return known, "", true
+	}
+	if found := a.reversible(a.byReference[string(r.Account)+" "+r.BankReference], r.Amount, false); r.BankReference != "" && len(found) == 1 {
+		return found[0], ReversedByReference, true
+	}
+	if found := a.reversible(a.byPayer[string(r.Account)+" "+r.PayerAccount], r.Amount, true); r.PayerAccount != "" && len(found) == 1 {
+		return found[0], ReversedByPayer, true
+	}
+	return "", "", false
+}
+
+// reversible are those of the transfers from which so much can be taken back; whole: exactly all of it.
+func (a *Arrivals) reversible(ids []TransferID, amount Money, whole bool) []TransferID {
+	var found []TransferID
+	for _, id := range ids {
+		b := a.transfers[id].Buckets()
+		if left := b.Received - b.Reversed; amount == left || !whole && amount < left {
+			found = append(found, id)
+		}
+	}
+	return found
+}
+
+// Refund finds the one confirmed refund that outgoing money pays: the amount and the account must be its own. debit is the entry of
+// the statement, so that the same entry never pays a second one.
+func (a *Arrivals) Refund(debit TransferID, payee string, amount Money) (id TransferID, refund int, ok bool) {
+	if _, done := a.debits[debit]; done || payee == "" {
+		return "", 0, false
+	}
+	for transfer := range a.refunds {
+		for _, r := range a.transfers[transfer].Refunds {
+			if r.State == RefundAgreed && r.Amount == amount && r.PayeeAccount == payee {
+				if ok {
+					return "", 0, false
+				}
+				id, refund, ok = transfer, r.Refund, true
+			}
+		}
+	}
+	return id, refund, ok
+}

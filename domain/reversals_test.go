@@ -91,12 +91,13 @@ func TestUnderpaymentIsWaived(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			record := recordOf(paid("t-1", c.amount))
-			record.Tolerance = c.tolerance
+			order := submitted(t)
+			order.Tolerance = c.tolerance
 			want := []Event{paid("t-1", c.amount)}
 			if c.waived > 0 {
 				want = append(want, UnderpaymentWaived{Order: "o-1", Amount: c.waived, Limit: c.tolerance})
 			}
-			s := given[Order](t, submitted(t)).when(record).then(want...)
+			s := given[Order](t, order).when(record).then(want...)
 			if o := s.fold(s.past); o.Paid() != (c.amount+c.waived == 859_76) || o.PaidAmount() != c.amount {
 				t.Errorf("the order is %s, %s paid", o.Status(), o.PaidAmount())
 			}

@@ -52,7 +52,9 @@ type BankEntry struct {
 // The reasons why an entry is left alone.
 const (
 	LeftOutgoing = "outgoing"
-	LeftReversal = "reversal" // of an earlier entry
+	LeftReversal = "reversal"   // of an earlier entry, which was not found
+	LeftTaken    = "taken-back" // a reversal whose transfer was found: its orders lost the money
+	LeftRefund   = "refund"     // pays a refund that was confirmed
 	LeftForeign  = "foreign-currency"
 	LeftNothing  = "no-money"
 )
@@ -214,9 +216,10 @@ func (s *Server) bookFiles(ctx context.Context, c *call, log domain.Log, files [
 	if err != nil || !result.Ready() {
 		return result, err
 	}
+	cashier := NewCashier(log)
 	for i := range result.Files {
 		for _, statement := range all[i] {
-			err := s.bookOne(ctx, c, log, &result, &result.Files[i], statement)
+			err := s.bookOne(ctx, c, cashier, &result, &result.Files[i], statement)
 			if refusal, no := domain.IsRefusal(err); no {
 				result.Files[i].Problem = c.sentence(refusal)
 				break
@@ -229,12 +232,12 @@ func (s *Server) bookFiles(ctx context.Context, c *call, log domain.Log, files [
 	return result, nil
 }
 
-func (s *Server) bookOne(ctx context.Context, c *call, log domain.Log, result *statementImport, file *importedFile, statement BankStatement) error {
-	known, err := domain.Load[domain.Statement](ctx, log, domain.StatementStream(statement.Statement))
+func (s *Server) bookOne(ctx context.Context, c *call, cashier *Cashier, result *statementImport, file *importedFile, statement BankStatement) error {
+	known, err := domain.Load[domain.Statement](ctx, cashier.log, domain.StatementStream(statement.Statement))
 	if err != nil {
 		return err
 	}
-	bookings, err := BookStatement(ctx, log, s.cause(c, "import"), statement.StatementImported, statement.Incoming())
+	bookings, departures, err := cashier.BookAll(ctx, s.cause(c, "import"), statement)
 	if err != nil {
 		return err
 	}
@@ -243,6 +246,15 @@ func (s *Server) bookOne(ctx context.Context, c *call, log domain.Log, result *s
 		shown := importedEntry{File: file.Name, Currency: statement.Currency, BankEntry: entry}
 		if entry.Left == "" {
 			shown.Booking, bookings = bookings[0], bookings[1:]
+		}
+		for _, gone := range departures {
+			switch {
+			case gone.ReversalReceived.Reversal != entry.Received.Transfer:
+			case gone.Refund > 0:
+				shown.Left = LeftRefund
+			case gone.Reversal && gone.Transfer != "":
+				shown.Left = LeftTaken
+			}
 		}
 		result.add(shown)
 	}

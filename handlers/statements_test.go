@@ -111,7 +111,7 @@ func TestATransferFindsItsOrder(t *testing.T) {
 		pays   domain.Order
 	}{
 		{"faktura za chleb", 123_00, domain.UnmatchedNoReference, open},
-		{open.Title + " " + other.Title, 246_00, domain.UnmatchedAmbiguous, open},
+		{"zam " + open.Number.String() + " zam " + other.Number.String(), 246_00, domain.UnmatchedAmbiguous, open},
 		{domain.OrderNumber{Year: 2026, Sequence: 77}.Reference(), 123_00, domain.UnmatchedUnknownOrder, open},
 		{domain.OrderNumber{Year: 2031, Sequence: 1}.Reference(), 123_00, domain.UnmatchedUnknownOrder, open},
 		{unplaced.Reference(), 123_00, domain.UnmatchedUnknownOrder, open},

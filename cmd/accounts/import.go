@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -116,16 +117,17 @@ func (r report) print(t tally, what string) {
 func (r report) book(ctx context.Context, log domain.Log, by domain.Cause, files []statementFile) error {
 	var all tally
 	statements := 0
+	cashier := handlers.NewCashier(log)
 	for _, file := range files {
 		if len(files) > 1 {
 			fmt.Fprintf(r.w, "File %s\n", file.name)
 		}
 		for _, statement := range file.statements {
-			bookings, err := foundation.BookStatement(ctx, log, by, statement)
-			all.add(r.statement(statement, bookings))
+			bookings, departures, err := foundation.BookWith(ctx, cashier, by, statement)
 			if err != nil {
 				return fmt.Errorf("book %s: %w", file.name, err)
 			}
+			all.add(r.statement(statement, bookings, departures))
 			statements++
 		}
 	}
@@ -135,38 +137,112 @@ func (r report) book(ctx context.Context, log domain.Log, by domain.Cause, files
 	return nil
 }
 
-func (r report) statement(statement bank.Statement, bookings []handlers.Booking) tally {
+func (r report) statement(statement bank.Statement, bookings []handlers.Booking, departures []handlers.Departure) tally {
 	fmt.Fprintf(r.w, "Statement %s of account %s\n", statement.Number, statement.Account)
 	t := tally{transfers: len(bookings)}
 	entries := foundation.Incoming(statement)
 	for i, b := range bookings {
 		var what string
 		switch {
-		case b.Match == nil:
-			t.unmatched++
-			what = "NOT MATCHED: " + reasons[b.Reason]
 		case b.Known:
 			t.known++
-			what = fmt.Sprintf("was booked on order %s before", b.Match.Number)
+			what = "was booked" + onOrders(b.Matches) + " before"
+		case b.Match == nil:
+			t.unmatched++
+			what = "NOT MATCHED: " + reasons[b.Reason] + perhaps(b.Suggestions)
 		default:
 			t.booked++
-			what = fmt.Sprintf("%s on order %s", r.verb, b.Match.Number)
+			what = fmt.Sprintf("%s%s (%s)", r.verb, onOrders(b.Matches), rules[b.Match.Rule])
+			if b.Credit != nil {
+				what += fmt.Sprintf(", %s too much becomes the buyer's credit", b.Credit.Amount)
+			}
 		}
 		t.sum += b.Amount
 		fmt.Fprintf(r.w, "  line %-6d %s %15s  %-16s  %s\n", entries[i].Line, b.ValueOn, b.Amount, b.BankReference, what)
 	}
-	for _, line := range foundation.LeftOut(statement) {
+	for _, d := range departures {
+		if what := r.departure(d); what != "" {
+			fmt.Fprintf(r.w, "  line %-6d %s %15s  %-16s  %s\n", d.Line, d.ValueOn, -d.Amount, d.BankReference, what)
+		}
+	}
+	for _, line := range foundation.LeftOut(statement, departures) {
 		fmt.Fprintf(r.w, "  line %d left alone: %s\n", line.Line, line.Why)
 	}
 	r.print(t, "")
 	return t
 }
 
+// departure says what became of outgoing money; empty for an ordinary debit.
+func (r report) departure(d handlers.Departure) string {
+	switch {
+	case d.Refund > 0:
+		return "pays a confirmed refund"
+	case !d.Reversal:
+		return ""
+	case d.Transfer == "":
+		return "REVERSAL, NOT MATCHED: the transfer that it takes back is not certain; find it in the portal under Transfers"
+	case d.Known:
+		return "the bank took a transfer back; was booked before"
+	}
+	return "the bank took a transfer back; the money is taken off its orders (" + rules[d.Rule] + ")"
+}
+
+// onOrders names the orders of a transfer and, where there are several, what each got.
+func onOrders(matches []domain.TransferMatched) string {
+	switch len(matches) {
+	case 0:
+		return ""
+	case 1:
+		return " on order " + matches[0].Number.String()
+	}
+	var parts []string
+	for _, match := range matches {
+		parts = append(parts, fmt.Sprintf("%s (%s)", match.Number, match.Amount))
+	}
+	return " on orders " + strings.Join(parts, ", ")
+}
+
+// perhaps names the orders that a person may think of, and why.
+func perhaps(suggestions []domain.Suggestion) string {
+	var parts []string
+	for _, s := range suggestions {
+		var why []string
+		for _, one := range s.Why {
+			why = append(why, hints[one])
+		}
+		parts = append(parts, fmt.Sprintf("%s (%s)", s.Number, strings.Join(why, ", ")))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "; perhaps " + strings.Join(parts, " or ")
+}
+
+// rules say in words by what an order or a transfer was found.
+var rules = map[string]string{
+	domain.MatchedByVirtualAccount: "by its virtual account",
+	domain.MatchedByReference:      "by the reference in the title",
+	domain.MatchedByInvoice:        "by the invoice in the title",
+	domain.MatchedByNumberExact:    "by the number in the title and the exact amount",
+	domain.MatchedByPayer:          "by the payer's account and the exact amount",
+	domain.ReversedByReference:     "found by the bank's reference",
+	domain.ReversedByPayer:         "found by account and amount",
+}
+
+// hints say in words why an order is suggested.
+var hints = map[string]string{
+	domain.SuggestedNamed:     "its number stands in the title",
+	domain.SuggestedReference: "its reference differs in one digit",
+	domain.SuggestedPayer:     "the account has paid for its buyer before",
+	domain.SuggestedName:      "the payer is called like its buyer",
+	domain.SuggestedAmount:    "the only one with this amount open",
+}
+
 // reasons say in words why a transfer found no order, and what to do.
 var reasons = map[string]string{
 	domain.UnmatchedNoReference:  "the title names no order; ask the payer which one it pays",
 	domain.UnmatchedMistyped:     "the title names an order with wrong check digits; ask the payer for the right number",
-	domain.UnmatchedAmbiguous:    "the title names more than one order; ask the payer what each gets",
+	domain.UnmatchedAmbiguous:    "the title names more than one order, all without check digits; ask the payer what each gets",
 	domain.UnmatchedUnknownOrder: "no order has the number in the title; ask the payer for the right one",
 	domain.UnmatchedNotOpen:      "the order is cancelled or paid already; send the money back or ask the payer what it is for",
 	domain.UnmatchedUnsure:       "the number has no check digits and the amount is not what is open; ask the payer",

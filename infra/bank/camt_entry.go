@@ -133,6 +133,9 @@ func (p xmlPayment) name(e *Entry) {
 	}
 	e.PayerName, e.PayerAccount = party.name(), accountIn(oneBlank(account.IBAN+account.Other))
 	e.CustomerReference = oneBlank(p.EndToEnd)
+	if to := accountIn(oneBlank(p.CreditorAccount.IBAN + p.CreditorAccount.Other)); e.Mark == Credit && validNRB(to) {
+		e.PaidTo = to
+	}
 }
 
 // xmlMark is the mark of MT940 for an indicator; a reversal that takes money is that of a credit.

@@ -202,6 +202,9 @@ func oneBlank(text string) string { return strings.Join(strings.Fields(text), " 
 // Source: mBank CompanyNet, BRESOK, Opis formatu pliku eksportu wyciągów dziennych MT940.
 type labelled struct{}
 
+// iphMax is how many digits the short form of a virtual account has at most.
+const iphMax = 14
+
 // labels are the names of parts that are read.
 const (
 	labelFrom  = "Z RACH."
@@ -210,6 +213,7 @@ const (
 	labelPayee = "DLA"
 	labelTitle = "TYT."
 	labelID    = "TNR"
+	labelIPH   = "ID IPH" // short form of the virtual account, filled up with X
 )
 
 // part is a piece of a description behind a label.
@@ -226,7 +230,7 @@ func partsOf(text string) []part {
 		for at < len(text) && (text[at] == ';' || text[at] == ' ') {
 			at++
 		}
-		for _, label := range []string{labelFrom, labelTo, labelPayer, labelPayee, labelTitle, labelID} {
+		for _, label := range []string{labelFrom, labelTo, labelPayer, labelPayee, labelTitle, labelID, labelIPH} {
 			end := at + len(label)
 			if end < len(text) && text[end] == ':' && strings.EqualFold(text[at:end], label) {
 				parts = append(parts, part{label, start, end + 1})
@@ -267,6 +271,11 @@ func (labelled) read(text string, entry *Entry) bool {
 		case labelFrom, labelTo:
 			value, _, _ = strings.Cut(value, ";")
 			entry.PayerAccount = accountIn(value)
+		case labelIPH:
+			value, _, _ = strings.Cut(value, ";")
+			if digits := strings.TrimLeft(strings.TrimSpace(value), "X"); digits != "" && len(digits) <= iphMax && strings.Trim(digits, "0123456789") == "" {
+				entry.PaidTo = digits
+			}
 		case labelPayer, labelPayee:
 			entry.PayerName = trimPart(value)
 		}

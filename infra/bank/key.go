@@ -25,6 +25,9 @@ func setKeys(s *Statement) {
 	var facts []byte
 	for i := range s.Entries {
 		entry := &s.Entries[i]
+		if entry.PaidTo == s.Account {
+			entry.PaidTo = "" // no virtual account
+		}
 		facts = appendParts(facts[:0], s.Account, s.Currency, string(entry.ValueDate), string(entry.Mark), strconv.FormatInt(entry.AmountGrosz, 10))
 		if identifies(entry.BankReference) {
 			facts = appendParts(facts, "reference", entry.BankReference)

@@ -64,6 +64,7 @@ type Entry struct {
 	Title             string // what the payer wrote; the bank's 27-character slots joined without a blank
 	PayerName         string // the other party, often with its address
 	PayerAccount      string // of the other party: NRB or foreign IBAN with correct check digits, or empty
+	PaidTo            string `json:",omitempty"` // virtual account that the payer used, NRB or the bank's short form (up to 14 digits); empty: the account itself
 	Raw               string // fields 61 and 86, or Ntry, or TxDtls of several in one Ntry, as the bank sent them, in UTF-8, lines parted by LF
 
 	// Key is the same for the same booking in every export of the same account, in whatever form, and differs between bookings,

@@ -7,19 +7,26 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/infra/bank"
 )
 
-// BookStatement books a parsed statement of the bank; see [handlers.BookStatement]. The bookings are those of [Incoming], in this order.
+// BookStatement books a parsed statement of the bank; see [handlers.Cashier.Book]. The bookings are those of [Incoming], in this order.
 func BookStatement(ctx context.Context, log domain.Log, by domain.Cause, s bank.Statement) ([]handlers.Booking, error) {
+	bookings, _, err := BookWith(ctx, handlers.NewCashier(log), by, s)
+	return bookings, err
+}
+
+// BookWith books the incoming and the outgoing entries of a statement; the departures know their lines.
+func BookWith(ctx context.Context, cashier *handlers.Cashier, by domain.Cause, s bank.Statement) ([]handlers.Booking, []handlers.Departure, error) {
 	statement, err := convert(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return handlers.BookStatement(ctx, log, by, statement.StatementImported, statement.Incoming())
+	return cashier.BookAll(ctx, by, statement)
 }
 
 // ReadStatements reads a file of the bank for [handlers.Options]. It answers a [*handlers.FileProblem] for a file that
@@ -54,7 +61,7 @@ func convert(s bank.Statement) (handlers.BankStatement, error) {
 	for _, entry := range s.Entries {
 		fmt.Fprintf(digest, "%d:%s", len(entry.Raw), entry.Raw)
 		line := handlers.BankEntry{Line: entry.Line, Left: leftReason(s, entry), Received: domain.TransferReceived{
-			Transfer: domain.TransferID(domain.NameID("transfer", string(account), entry.Key)), Statement: id, Account: account,
+			Transfer: domain.TransferID(domain.NameID("transfer", string(account), entry.Key)), Statement: id, Account: account, PaidTo: entry.PaidTo,
 			Amount: domain.Money(entry.AmountGrosz), ValueOn: domain.Day(entry.ValueDate), BookedOn: domain.Day(entry.BookedOn),
 			BankReference: entry.BankReference, Title: entry.Title, PayerName: entry.PayerName, PayerAccount: entry.PayerAccount, Raw: entry.Raw,
 		}}
@@ -101,10 +108,14 @@ type Left struct {
 	Why  string
 }
 
-// LeftOut lists the entries that no order can be paid with: outgoing money, reversals, foreign currency, nothing at all.
-func LeftOut(s bank.Statement) []Left {
+// LeftOut lists the entries that are not booked: ordinary debits, debits taken back, foreign currency, nothing at all. taken are the
+// outgoing entries that were.
+func LeftOut(s bank.Statement, taken []handlers.Departure) []Left {
 	var left []Left
 	for _, entry := range s.Entries {
+		if slices.ContainsFunc(taken, func(d handlers.Departure) bool { return d.Line == entry.Line && (d.Reversal || d.Refund > 0) }) {
+			continue
+		}
 		var why string
 		switch leftReason(s, entry) {
 		case handlers.LeftForeign:
@@ -112,7 +123,7 @@ func LeftOut(s bank.Statement) []Left {
 		case handlers.LeftNothing:
 			why = "moves no money"
 		case handlers.LeftReversal:
-			why = "a reversal (" + string(entry.Mark) + "): check by hand which booking it takes back"
+			why = "a debit taken back (" + string(entry.Mark) + "): check by hand which one"
 		case handlers.LeftOutgoing:
 			why = "outgoing"
 		default:

@@ -46,8 +46,8 @@ func TestOnlyIncomingMoneyIsBooked(t *testing.T) {
 	if err != nil || len(bookings) != 1 || bookings[0].BankReference != "B" {
 		t.Errorf("booked %+v: %v", bookings, err)
 	}
-	left := LeftOut(statements[0])
-	for i, want := range []string{"no money", "outgoing", "reversal"} {
+	left := LeftOut(statements[0], nil)
+	for i, want := range []string{"no money", "outgoing", "a debit taken back"} {
 		if i >= len(left) || !strings.Contains(left[i].Why, want) {
 			t.Fatalf("left out: %+v, want %q at %d", left, want, i)
 		}
