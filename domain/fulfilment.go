@@ -105,6 +105,7 @@ const (
 	ConfirmTask     TaskKind = "confirmation" // letter: order received, pay here (R12)
 	MarkPaidTask    TaskKind = "mark-paid"    // tell the licences
 	MarkUnpaidTask  TaskKind = "mark-unpaid"  // tell the licences that the payment was taken back
+	ReturnTask      TaskKind = "return"       // give back money that the order does not need
 	PaymentNoteTask TaskKind = "payment-note" // letter: the money has arrived
 	ActivateTask    TaskKind = "activation"   // issue and send the activation file of a line (R14)
 	BookTask        TaskKind = "book"         // book a matched transfer on its order
@@ -145,6 +146,7 @@ func (o Order) Owed() []Task {
 	owe(o.over() && !o.Released, Task{Kind: ReleaseTask})
 	owe(!o.Confirmed && !o.over() && !o.Expired(), Task{Kind: ConfirmTask})
 	owe(o.Uncover, Task{Kind: MarkUnpaidTask})
+	owe(o.Surplus() > 0, Task{Kind: ReturnTask})
 	if !o.Paid() {
 		o.owedInTime(owe)
 		return tasks

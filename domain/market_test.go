@@ -197,6 +197,13 @@ func (m *market) fulfil(id OrderID) {
 			do(m, MarkLicencePaid{Order: id, Licence: line.Licence})
 		}
 		do(m, RecordLicencesPaid{Order: id})
+	case MarkUnpaidTask:
+		for _, line := range order.Lines {
+			do(m, WithdrawLicencePayment{Order: id, Licence: line.Licence})
+		}
+		do(m, RecordLicencesUnpaid{Order: id})
+	case ReturnTask:
+		m.giveBack(order)
 	case ActivateTask:
 		m.activate(order, task)
 	case ExpireTask, LapseTask:
@@ -221,7 +228,7 @@ func (m *market) activate(order Order, task Task) {
 // act lets one thing happen; what the business is about happens more often than the rest.
 func (m *market) act() {
 	buyer := func() Customer { return m.customer(pick(m, "buyer", m.customers)) }
-	switch m.number("act", 0, 31) {
+	switch m.number("act", 0, 35) {
 	case 0, 1:
 		m.changeCatalogue()
 	case 2:
@@ -246,6 +253,8 @@ func (m *market) act() {
 		if order, ok := m.submit(buyer()); ok {
 			m.place(order)
 		}
+	case 18, 19, 20, 21:
+		m.moveMoney()
 	case 17:
 		if len(m.licences) > 0 {
 			licence := known[Licence](m, LicenceStream(pick(m, "licence", m.licences)))
@@ -277,7 +286,7 @@ func (m *market) actOn(id OrderID) {
 	case 5, 6, 7:
 		open := int(order.Open())
 		amount := pick(m, "amount", []int{open, open, open, open, open - 1, open / 2, open + 1, 1})
-		do(m, RecordPayment{Order: id, Transfer: TransferID(fmt.Sprint("t-", m.number("transfer", 1, 50))), Amount: Money(amount), ValueOn: "2026-03-12"})
+		m.pay(order, Money(amount))
 	case 8:
 		m.invoice(order)
 	default:

@@ -59,7 +59,7 @@ const (
 	MatchedByPayer          = "payer-1"           // the account has paid for this buyer before, and exactly one order of it has exactly this amount open
 	MatchedByHand           = "by-hand-1"         // a person found it
 	MatchedByCredit         = "credit-1"          // the buyer's credit pays its next order
-	MatchedWholly           = "reference-1"       // in older logs: one order number with its check digits; the order got the whole transfer
+	MatchedByOldReference   = "reference-1"       // in older logs: one order number with its check digits; the order got the whole transfer
 )
 
 // The reasons why a transfer found no order.

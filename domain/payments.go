@@ -1,8 +1,6 @@
 package domain
 
-import (
-	"slices"
-)
+import "slices"
 
 // TransferID is one incoming bank transfer; it derives from what the bank says of it, so that importing it twice gives the same id.
 type TransferID string
@@ -111,6 +109,38 @@ func (c RecordPayment) Decide(known Order) ([]Event, error) {
 		events = append(events, OrderRevived{Order: c.Order})
 	}
 	return events, nil
+}
+
+// Surplus is what an order has and does not need: all of it once it is over, otherwise what is above its gross amount.
+func (o Order) Surplus() Money {
+	if o.over() {
+		return o.PaidAmount()
+	}
+	return max(-o.Open(), 0)
+}
+
+// Returns are what has to happen on the transfers of an order for it to lose its surplus, the last payment first. What is
+// too much, or was paid on an order that has lapsed, becomes the buyer's credit; money that came for a cancelled order waits for a person.
+func (o Order) Returns(on Day) []ReleaseTransfer {
+	why, creditor := ReleasedOverpaid, o.Buyer
+	if o.over() {
+		why = ReleasedCancelled
+	}
+	if o.Cancelled {
+		creditor = ""
+	}
+	var returns []ReleaseTransfer
+	left := o.Surplus()
+	for _, payment := range slices.Backward(o.Payments) {
+		transfer := payment.Transfer
+		seen := slices.ContainsFunc(returns, func(r ReleaseTransfer) bool { return r.Transfer == transfer })
+		if amount := min(left, o.PaidBy(transfer)); amount > 0 && !seen {
+			returns = append(returns, ReleaseTransfer{Transfer: transfer, Order: o.Order, OnOrder: o.PaidBy(transfer), Amount: amount, On: on,
+				Why: why, Creditor: creditor})
+			left -= amount
+		}
+	}
+	return returns
 }
 
 // TakePaymentBack takes money of a transfer off the order, each booking once.

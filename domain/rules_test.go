@@ -38,6 +38,7 @@ func (m *market) judge() {
 	for stream := range changed {
 		m.judgeState(stream)
 	}
+	m.judgeTransfers()
 	holders := map[LicenceID]OrderID{}
 	for order := range m.book.submitted {
 		state := known[Order](m, OrderStream(order))
@@ -46,6 +47,9 @@ func (m *market) judge() {
 		}
 		for _, line := range state.Lines {
 			licence := known[Licence](m, LicenceStream(line.Licence))
+			if state.Uncover || slices.Contains(licence.Owing, order) {
+				continue // it was paid and is not any more
+			}
 			held := licence.Pending != nil && licence.Pending.Order == order
 			if other, taken := holders[line.Licence]; taken || !held && !state.Paid() {
 				m.Fatalf("open order %s does not hold %s, %q has it: %+v", order, line.Licence, other, licence)
@@ -107,6 +111,10 @@ func (m *market) judgeMoney(event Event) {
 	switch e := event.(type) {
 	case PaymentReceived:
 		b.money[e.Order] += e.Amount
+	case PaymentTakenBack:
+		b.money[e.Order] -= e.Amount
+	case UnderpaymentWaived:
+		b.due[e.Order] -= e.Amount
 	case OrderCancelled:
 		if b.money[e.Order] > 0 || b.cancelled[e.Order] {
 			m.Fatalf("cancelled %s with %s", e.Order, b.money[e.Order])

@@ -29,6 +29,7 @@ type Fulfilment struct {
 	Send   func(ctx context.Context, letter Letter) error
 	Sign   func(facts ActivationFacts) (SignedFile, error)
 	Paper  Paper
+	Credit func(ctx context.Context, customer domain.CustomerID) ([]domain.TransferID, error) // transfers with a credit of a customer
 	Link   func(ctx context.Context, account string, link int) (userName, url string, err error)
 	Vendor Vendor
 	Now    func() time.Time
@@ -173,7 +174,9 @@ func (f *Fulfilment) reaction(event domain.Event) func(context.Context) error {
 // dossier is everything that the log knows of one order.
 type dossier struct {
 	domain.Order
-	records []domain.Record
+	records  []domain.Record
+	overpaid domain.Money // beyond the order; known only to the letter about the payment
+	credited domain.Money // of the buyer's credit; known only to the confirmation letter
 }
 
 func (f *Fulfilment) openDossier(ctx context.Context, order domain.OrderID) (dossier, error) {
@@ -258,12 +261,22 @@ func (f *Fulfilment) do(ctx context.Context, d dossier, task domain.Task) error 
 	case domain.ReleaseTask:
 		return f.release(ctx, d, task)
 	case domain.ConfirmTask:
+		d, err := f.useCredit(ctx, d, task)
+		if err != nil {
+			return err
+		}
 		return f.writeToBuyer(ctx, d, task, confirmationLetter, f.proforma)
+	case domain.ReturnTask:
+		return f.returnSurplus(ctx, d, task)
 	case domain.MarkPaidTask:
 		return f.markPaid(ctx, d, task)
 	case domain.MarkUnpaidTask:
 		return f.markUnpaid(ctx, d, task)
 	case domain.PaymentNoteTask:
+		var err error
+		if d.overpaid, err = f.overpaid(ctx, d); err != nil {
+			return err
+		}
 		return f.writeToBuyer(ctx, d, task, paymentLetter, f.paymentConfirmation)
 	case domain.ActivateTask:
 		return f.activate(ctx, d, task)

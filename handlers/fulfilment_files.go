@@ -66,8 +66,15 @@ func (f *Fulfilment) issue(ctx context.Context, d dossier, task domain.Task, lin
 func (d dossier) whenPaid() (order domain.Order, payment domain.Record) {
 	for _, record := range d.records {
 		order.Evolve(record.Event)
-		if _, ok := record.Event.(domain.PaymentReceived); ok && order.Paid() {
-			return order, record
+		switch record.Event.(type) {
+		case domain.PaymentReceived:
+			payment = record
+		case domain.UnderpaymentWaived: // what the payment before it had left open
+		default:
+			continue
+		}
+		if order.Paid() {
+			return order, payment
 		}
 	}
 	return order, domain.Record{}

@@ -88,6 +88,8 @@ type letterFacts struct {
 	Serial   string
 	File     domain.ActivationFileIssued
 	Overpaid domain.Money
+	Credit   domain.Money // that pays a part of the order, or all
+	ToPay    domain.Money // after it
 	UserName string
 	URL      string
 }
@@ -111,14 +113,14 @@ func compose(kind, id string, at time.Time, to string, facts letterFacts) (Lette
 // confirmationLetter confirms the order and says how to pay. Source: R12.
 func confirmationLetter(vendor Vendor, d dossier, buyer domain.Customer) (Letter, error) {
 	return compose("order-confirmation", letterID(d, domain.ConfirmTask), d.records[0].Metadata.At, buyer.Email,
-		letterFacts{Vendor: vendor, Language: buyer.Language, Customer: buyer, Order: d.Order})
+		letterFacts{Vendor: vendor, Language: buyer.Language, Customer: buyer, Order: d.Order, Credit: d.credited, ToPay: d.Total.Gross - d.credited})
 }
 
 // paymentLetter says that the money has arrived and what follows.
 func paymentLetter(vendor Vendor, d dossier, buyer domain.Customer) (Letter, error) {
 	order, payment := d.whenPaid()
 	return compose("payment-received", letterID(d, domain.PaymentNoteTask), payment.Metadata.At, buyer.Email,
-		letterFacts{Vendor: vendor, Language: buyer.Language, Customer: buyer, Order: order, Overpaid: -order.Open()})
+		letterFacts{Vendor: vendor, Language: buyer.Language, Customer: buyer, Order: order, Overpaid: d.overpaid})
 }
 
 // activationLetter carries the activation file of one line to the licence's address. To a corrected address goes another

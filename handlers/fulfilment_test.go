@@ -80,7 +80,8 @@ func openOffice(t *testing.T) *office {
 			digest := sha256.Sum256(text)
 			return SignedFile{Name: "file.lic.txt", Bytes: text, Digest: hex.EncodeToString(digest[:]), Key: "key"}, nil
 		},
-		Paper: paper.Printer{},
+		Paper:  paper.Printer{},
+		Credit: func(context.Context, domain.CustomerID) ([]domain.TransferID, error) { return nil, nil },
 		Link: func(_ context.Context, account string, link int) (string, string, error) {
 			return "user", fmt.Sprintf("https://portal.example/password/%s-%d", account, link), nil
 		},

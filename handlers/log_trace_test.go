@@ -20,7 +20,7 @@ func (w *world) purchase(user string) (orderAnswer, []Letter) {
 	w.t.Helper()
 	ctx := context.Background()
 	var letters []Letter
-	post := &Fulfilment{Log: w.log, Paper: w.server.Paper, Now: func() time.Time { return time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC) }, Logger: slog.New(slog.DiscardHandler), Vendor: w.server.Vendor,
+	post := &Fulfilment{Log: w.log, Credit: w.server.Tables.TransfersWithCredit, Paper: w.server.Paper, Now: func() time.Time { return time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC) }, Logger: slog.New(slog.DiscardHandler), Vendor: w.server.Vendor,
 		Send: func(_ context.Context, letter Letter) error { letters = append(letters, letter); return nil },
 		Sign: func(facts ActivationFacts) (SignedFile, error) {
 			return SignedFile{Name: "file.lic.txt", Bytes: fmt.Appendf(nil, "%+v", facts), Digest: "d", Key: "k"}, nil

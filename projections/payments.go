@@ -302,6 +302,31 @@ func (t *Tables) Transfers(ctx context.Context, unmatchedOnly bool) ([]TransferR
 	return rows, nil
 }
 
+// CreditRow is what a customer has too much on one transfer.
+type CreditRow struct {
+	Transfer domain.TransferID
+	Amount   domain.Money
+}
+
+// Credits are those of a customer.
+func (t *Tables) Credits(ctx context.Context, customer domain.CustomerID) ([]CreditRow, error) {
+	rows := []CreditRow{}
+	if err := t.credits.SelectContext(ctx, &rows, customer); err != nil {
+		return nil, fmt.Errorf("list credits: %w", err)
+	}
+	return rows, nil
+}
+
+// TransfersWithCredit are the transfers on which a customer has a credit.
+func (t *Tables) TransfersWithCredit(ctx context.Context, customer domain.CustomerID) ([]domain.TransferID, error) {
+	rows, err := t.Credits(ctx, customer)
+	var ids []domain.TransferID
+	for _, row := range rows {
+		ids = append(ids, row.Transfer)
+	}
+	return ids, err
+}
+
 // Totals are sums over all orders and transfers, to be compared with those that the log gives.
 type Totals struct {
 	Orders    int          // submitted, whatever became of them

@@ -19,7 +19,7 @@ type Tables struct {
 	entitlements, entitlement, updates, newPrograms, facts *sqlx.Stmt
 	cart, names, orders, order                             *sqlx.Stmt
 	customer, clients                                      *sqlx.Stmt
-	transfers, totals                                      *sqlx.Stmt
+	transfers, totals, credits                             *sqlx.Stmt
 	corrections                                            *sqlx.Stmt
 	due, tasks, upcoming, nextDue                          *sqlx.Stmt
 	allCustomers, allLicences, allOrders, anyOrder         *sqlx.Stmt
@@ -88,6 +88,7 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.clients, selectClients},
 		{&t.transfers, selectTransfers},
 		{&t.totals, selectTotals},
+		{&t.credits, `select transfer, amount from credits where customer = $1 order by transfer`},
 		{&t.due, selectTasks + ` where due_at <= $1` + stillMakesSense + orderByDue + ` limit $2`},
 		{&t.tasks, selectTasks + ` where since <= $1` + stillMakesSense + orderByDue},
 		{&t.upcoming, selectTasks + ` where since > $1` + orderByDue + ` limit $2`},
