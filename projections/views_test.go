@@ -559,7 +559,7 @@ func TestTasks(t *testing.T) {
 	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: domain.TransferReceived{Transfer: "t-2", Amount: 1}})
 	w.book("t-2", order, 1)
 	do[domain.Transfer](w, domain.ReceiveTransfer{TransferReceived: domain.TransferReceived{Transfer: "t-2", Amount: 1}, Matches: []domain.TransferMatched{{Transfer: "t-2", Order: order, Amount: 1}}})
-	check(t, "booked before it was matched", w.board(), "activation-1 activation", "confirmation confirmation", "mark-paid mark-paid", "payment-note payment-note")
+	check(t, "booked before it was matched", w.board(), "activation-1 activation", "confirmation confirmation", "mark-paid mark-paid", "payment-note payment-note", "return return")
 	w.fulfil(order)
 	check(t, "done", w.board())
 	do[domain.Order](w, domain.ResendActivationFile{Order: order, Line: 1, Corrections: 1})

@@ -362,6 +362,21 @@ func (w *world) perform(order domain.Order, task domain.Task) {
 			do[domain.Licence](w, domain.MarkLicencePaid{Order: order.Order, Licence: line.Licence})
 		}
 		do[domain.Order](w, domain.RecordLicencesPaid{Order: order.Order})
+	case domain.MarkUnpaidTask:
+		for _, line := range order.Lines {
+			do[domain.Licence](w, domain.WithdrawLicencePayment{Order: order.Order, Licence: line.Licence})
+		}
+		do[domain.Order](w, domain.RecordLicencesUnpaid{Order: order.Order})
+	case domain.ReturnTask:
+		for _, give := range order.Returns(domain.DayOf(w.now)) {
+			do[domain.Transfer](w, give)
+			transfer, err := domain.Load[domain.Transfer](ctx, w.log, domain.TransferStream(give.Transfer))
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			do[domain.Order](w, domain.TakePaymentBack{PaymentTakenBack: domain.PaymentTakenBack{Order: order.Order, Transfer: give.Transfer,
+				Amount: give.Amount, ValueOn: give.On, Booking: len(transfer.State.Bookings) - 1, Why: give.Why}})
+		}
 	case domain.ExpireTask:
 		do[domain.Order](w, domain.ExpireOrder{Order: order.Order, On: domain.DayOf(w.now)})
 	case domain.LapseTask:
