@@ -174,9 +174,9 @@ func RehearseInvoices(ctx context.Context, log domain.Log, by domain.Cause, entr
 }
 
 func recordInvoices(ctx context.Context, log domain.Log, by domain.Cause, entries []InvoiceEntry, language domain.Language) (done int, last domain.Position, mistakes []InvoiceMistake, err error) {
-	registers := registers{log: log, years: map[int]domain.Numbers{}}
+	cashier := NewCashier(log)
 	for _, entry := range entries {
-		order, found, err := registers.order(ctx, entry.Number)
+		order, found, err := cashier.order(ctx, entry.Number)
 		if err != nil {
 			return done, last, nil, fmt.Errorf("find order %s: %w", entry.Number, err)
 		}

@@ -499,7 +499,7 @@ func TestTransfersAndTotals(t *testing.T) {
 	for _, row := range must(w.tables.Transfers(ctx, true)) {
 		unmatched = append(unmatched, string(row.Transfer))
 	}
-	check(t, "transfers", transfers, `t-3 777   "za program`+"\ufffd"+`"`, `t-2 100 2026/000002 reference-1 "ZAM 2026/000002-13"`, `t-1 50000 2026/000001 reference-1 "ZAM 2026/000001-16"`)
+	check(t, "transfers", transfers, `t-3 777   "za program`+"\ufffd"+`"`, `t-2 100 2026/000002 reference-2 "ZAM 2026/000002-13"`, `t-1 50000 2026/000001 reference-2 "ZAM 2026/000001-16"`)
 	check(t, "unmatched", unmatched, "t-3")
 	if totals := must(w.tables.Totals(ctx)); totals != w.totals() || totals.Orders != 3 {
 		t.Errorf("totals %+v, by the log %+v", totals, w.totals())
