@@ -73,7 +73,7 @@ func TestWhatFallsDue(t *testing.T) {
 		"lapsed":                         {append(placed, expired, noted, OrderLapsed{"o-1"}), []row{{"2027-01-01", "release"}}},
 		"released":                       {append(placed, expired, noted, OrderLapsed{"o-1"}, LicencesReleased{"o-1"}), []row{{"2027-01-01", ""}}},
 		"money for a lapsed one": {append(placed, expired, noted, OrderLapsed{"o-1"}, LicencesReleased{"o-1"}, full),
-			[]row{{"2027-01-01", ""}}},
+			[]row{{"2027-01-01", "return"}}},
 		"from before the limits": {[]Event{submitted(t), confirmed, part}, []row{{"2036-01-01", ""}}},
 		"waits as somebody said": {append(placed, reminded, TaskSkipped{Order: "o-1", Task: "expiry"}), []row{{"2027-01-01", "late-reminder"}}},
 	} {
@@ -226,6 +226,10 @@ func (p *patience) work() {
 			p.do(RecordRelease{"o-1"})
 		case MarkPaidTask:
 			p.do(RecordLicencesPaid{"o-1"})
+		case ReturnTask:
+			for _, give := range fold[Order](p.past).Returns(p.today) {
+				p.do(TakePaymentBack{PaymentTakenBack{Order: "o-1", Transfer: give.Transfer, Amount: give.Amount, ValueOn: give.On, Booking: 1, Why: give.Why}})
+			}
 		case ActivateTask:
 			line := fold[Order](p.past).Lines[task.Line-1]
 			p.do(IssueActivationFile{ActivationFileIssued{Order: "o-1", Line: line.Line, Licence: line.Licence, Client: line.Client}})
@@ -247,6 +251,10 @@ func (p *patience) judge(due Money) {
 		switch e := event.(type) {
 		case PaymentReceived:
 			money += e.Amount
+		case PaymentTakenBack:
+			if money -= e.Amount; !ended && money < due {
+				p.Fatalf("gave back %s that it needs: %+v", e.Amount, p.past)
+			}
 		case OrderExpired:
 			if covered || expired || ended {
 				p.Fatalf("expired with %s: %+v", money, p.past)
@@ -291,7 +299,7 @@ func (p *patience) judge(due Money) {
 }
 
 // Whatever the days bring: no paid order expires, nothing is delivered unpaid, every letter leaves at most once, and in
-// the end every order is paid or over.
+// the end every order is paid or over and keeps no money that it does not need.
 func TestDeadlinesHold(t *testing.T) {
 	placed := timed(t)
 	rapid.Check(t, func(t *rapid.T) {
@@ -324,8 +332,12 @@ func TestDeadlinesHold(t *testing.T) {
 			p.work()
 		}
 		p.judge(due)
-		if order := fold[Order](p.past); !order.Paid() && !order.over() {
+		order := fold[Order](p.past)
+		if !order.Paid() && !order.over() {
 			t.Fatalf("it waits for ever: %+v", p.past)
+		}
+		if order.Surplus() > 0 {
+			t.Fatalf("it keeps %s that it does not need: %+v", order.Surplus(), p.past)
 		}
 	})
 }

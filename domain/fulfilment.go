@@ -238,8 +238,13 @@ type RecordLetter struct {
 // Stream of the order.
 func (c RecordLetter) Stream() string { return OrderStream(c.Order) }
 
-// Decide records a letter that was owed.
+// Decide records a letter that was owed, and refuses what is none; of balances tells [RecordBalanceLetter].
 func (c RecordLetter) Decide(o Order) ([]Event, error) {
+	switch c.Kind {
+	case ConfirmTask, PaymentNoteTask, RemindTask, RemindAgainTask, ExpiryNoteTask:
+	default:
+		return nil, refuse(InvalidInput, "field", "kind", "limit", "letters to the buyer")
+	}
 	if !o.owes(string(c.Kind)) {
 		return nil, nil
 	}

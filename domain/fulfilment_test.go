@@ -40,19 +40,20 @@ func TestWhatIsOwed(t *testing.T) {
 		past []Event
 		want []string
 	}{
-		"nothing before the order":               {nil, nil},
-		"the confirmation":                       {start, []string{"confirmation"}},
-		"nothing while the money is on its way":  {with(confirmed), nil},
-		"nothing for a part of the money":        {with(confirmed, paid("t-1", 859_75)), nil},
-		"everything once it is paid":             {with(confirmed, full), []string{"mark-paid", "payment-note", "activation-1", "activation-2"}},
-		"the confirmation too if it is late":     {with(full), []string{"confirmation", "mark-paid", "payment-note", "activation-1", "activation-2"}},
-		"one by one":                             {with(confirmed, full, markedPaid, noted, issued(t, 1), sentFile(t, 1, 1, 0)), []string{"activation-2"}},
-		"nothing in the end":                     {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0)), nil},
-		"one copy more on request":               {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), resend), []string{"activation-1-2"}},
-		"nothing after the copy":                 {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), resend, sentFile(t, 1, 2, 1)), nil},
-		"the release of a cancelled order":       {with(OrderCancelled{"o-1"}), []string{"release"}},
-		"nothing after the release":              {with(OrderCancelled{"o-1"}, LicencesReleased{"o-1"}), nil},
-		"nothing for money on a cancelled order": {with(OrderCancelled{"o-1"}, LicencesReleased{"o-1"}, full), nil},
+		"nothing before the order":              {nil, nil},
+		"the confirmation":                      {start, []string{"confirmation"}},
+		"nothing while the money is on its way": {with(confirmed), nil},
+		"nothing for a part of the money":       {with(confirmed, paid("t-1", 859_75)), nil},
+		"everything once it is paid":            {with(confirmed, full), []string{"mark-paid", "payment-note", "activation-1", "activation-2"}},
+		"the confirmation too if it is late":    {with(full), []string{"confirmation", "mark-paid", "payment-note", "activation-1", "activation-2"}},
+		"one by one":                            {with(confirmed, full, markedPaid, noted, issued(t, 1), sentFile(t, 1, 1, 0)), []string{"activation-2"}},
+		"nothing in the end":                    {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0)), nil},
+		"one copy more on request":              {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), resend), []string{"activation-1-2"}},
+		"nothing after the copy":                {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), resend, sentFile(t, 1, 2, 1)), nil},
+		"the release of a cancelled order":      {with(OrderCancelled{"o-1"}), []string{"release"}},
+		"nothing after the release":             {with(OrderCancelled{"o-1"}, LicencesReleased{"o-1"}), nil},
+		"the return of money that comes late":   {with(OrderCancelled{"o-1"}, LicencesReleased{"o-1"}, full), []string{"return"}},
+		"the return of what is too much":        {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), paid("t-2", 1)), []string{"return"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := owed(c.past...); !slices.Equal(got, c.want) {
@@ -88,7 +89,8 @@ func TestLetters(t *testing.T) {
 		when(RecordLetter(confirmed)).then(confirmed).
 		when(recordOf(paid("t-1", 859_76))).happened().
 		when(RecordLetter(noted)).then(noted).
-		when(RecordLetter{Order: "o-1", Kind: "spam"}).then()
+		when(RecordLetter{Order: "o-1", Kind: "spam"}).refused(InvalidInput, "field", "kind", "limit", "letters to the buyer").
+		when(RecordLetter{Order: "o-1", Kind: MarkPaidTask}).refused(InvalidInput, "field", "kind", "limit", "letters to the buyer")
 	given[Order](t).when(RecordLetter(confirmed)).then()
 	given[Order](t, submitted(t), OrderCancelled{"o-1"}).when(RecordLetter(confirmed)).then()
 }

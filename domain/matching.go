@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -230,6 +231,27 @@ func virtualOrder(paidTo string) (OrderNumber, bool) {
 // VirtualPrefixSize is how many digits the bank gives for virtual accounts: settlement number and the vendor's own six. Ten digits of
 // the order follow.
 const VirtualPrefixSize = 14
+
+// ErrVirtualPrefix says that a text cannot begin virtual accounts.
+var ErrVirtualPrefix = errors.New("not the beginning of virtual accounts: write the 14 digits behind the check digits that the bank has given, " +
+	"settlement number and your own six, for example 1020 5558 1234 56, and check them against the contract with the bank")
+
+// ParseVirtualPrefix reads the beginning of virtual accounts as a person types it, with or without blanks and dashes. It returns
+// ErrVirtualPrefix for anything else. Source: settlement numbers of Polish banks, check digit by the weights 3 9 7 1 3 9 7 over the first seven digits.
+func ParseVirtualPrefix(text string) (string, error) {
+	digits, ok := identifierDigits(text, nrbTextMax)
+	if !ok || len(digits) != VirtualPrefixSize {
+		return "", ErrVirtualPrefix
+	}
+	sum := int(digits[7] - '0')
+	for i, weight := range []int{3, 9, 7, 1, 3, 9, 7} {
+		sum += weight * int(digits[i]-'0')
+	}
+	if sum%10 != 0 {
+		return "", ErrVirtualPrefix
+	}
+	return digits, nil
+}
 
 // VirtualAccount is the account that only this order has.
 func VirtualAccount(prefix string, number OrderNumber) NRB {

@@ -1,6 +1,7 @@
 package domain
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -204,5 +205,24 @@ func TestVirtualAccount(t *testing.T) {
 	events, err := order.Decide(Order{})
 	if err != nil || events[0].(OrderSubmitted).Bank.Account != account {
 		t.Errorf("ordered %+v, %v", events, err)
+	}
+}
+
+func TestParseVirtualPrefix(t *testing.T) {
+	for text, want := range map[string]string{
+		"10205558123456":    "10205558123456",
+		"1020 5558 1234 56": "10205558123456",
+		"10205558-123456":   "10205558123456",
+		"10205568123456":    "", // one digit of the settlement number is wrong
+		"1020555812345":     "",
+		"102055581234567":   "",
+		"84102055581234":    "", // begins with the check digits of an account
+		"1020555812345a":    "",
+		"":                  "",
+	} {
+		got, err := ParseVirtualPrefix(text)
+		if got != want || (err == nil) != (want != "") || err != nil && !errors.Is(err, ErrVirtualPrefix) {
+			t.Errorf("%q is read as %q, %v", text, got, err)
+		}
 	}
 }

@@ -61,23 +61,21 @@ func (f *Fulfilment) issue(ctx context.Context, d dossier, task domain.Task, lin
 	return d.Files[line.Line].Issued, err
 }
 
-// whenPaid is the order as it was when the money covered its gross amount, and the record of the payment that completed
-// it; the zero record before that. Whatever is said of that moment must not change with what happens later.
-func (d dossier) whenPaid() (order domain.Order, payment domain.Record) {
+// whenPaid is the order as it was when the money last came to cover its gross amount, and the record of the payment that completed
+// it, also where a small rest was waived; the zero record before that. What comes on top later does not change it.
+func (d dossier) whenPaid() (paid domain.Order, payment domain.Record) {
+	var order domain.Order
+	var last domain.Record
 	for _, record := range d.records {
-		order.Evolve(record.Event)
-		switch record.Event.(type) {
-		case domain.PaymentReceived:
-			payment = record
-		case domain.UnderpaymentWaived: // what the payment before it had left open
-		default:
-			continue
+		if _, ok := record.Event.(domain.PaymentReceived); ok {
+			last = record
 		}
-		if order.Paid() {
-			return order, payment
+		before := order.Paid()
+		if order.Evolve(record.Event); order.Paid() && !before {
+			paid, payment = order, last
 		}
 	}
-	return order, domain.Record{}
+	return paid, payment
 }
 
 // fileRevision counts the versions that a licence was paid for, up to and with this order.

@@ -18,6 +18,8 @@ type Vendor struct {
 	Email string // where letters come from, and where questions go (R1)
 	URL   string // of the portal, without a slash at the end
 	Terms domain.Terms
+	// SecondPersonAbove is how much of a transfer one accountant may match by hand alone.
+	SecondPersonAbove domain.Money
 }
 
 // Letter is a message that leaves the house. The same letter always has the same ID, date and contents, so that a

@@ -215,6 +215,51 @@ func TestLettersOfAnOrder(t *testing.T) {
 	}
 }
 
+// R14: the file names the payment that completed the money, also where a small rest was waived or the bank has taken an earlier payment back.
+func TestTheFileNamesThePaymentThatCompletedTheMoney(t *testing.T) {
+	completed := func(o *office) string { // the newest payment's event
+		d, err := o.openDossier(o.t.Context(), orderID)
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		id := ""
+		for _, record := range d.records {
+			if _, ok := record.Event.(domain.PaymentReceived); ok {
+				id = record.ID
+			}
+		}
+		return id
+	}
+	for name, pay := range map[string]func(o *office, due domain.Money){
+		"in one":              func(o *office, due domain.Money) { o.pay(due) },
+		"in two":              func(o *office, due domain.Money) { o.pay(due / 2); o.pay(due - due/2) },
+		"waived":              func(o *office, due domain.Money) { o.pay(due - 50) },
+		"a part, then waived": func(o *office, due domain.Money) { o.pay(100); o.pay(due - 150) },
+		"taken back and paid again": func(o *office, due domain.Money) {
+			o.pay(due)
+			perform(o, domain.TakePaymentBack{PaymentTakenBack: domain.PaymentTakenBack{Order: orderID, Transfer: o.state().Payments[0].Transfer, Amount: due,
+				ValueOn: "2026-11-24", Booking: 1, Why: domain.ReleasedReversed}})
+			o.pay(due)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := openOffice(t)
+			o.Vendor.Terms.Tolerance = 50
+			pay(o, o.order().Total.Gross)
+			want := completed(o)
+			o.work()
+			for line, file := range o.state().Files {
+				if file.Issued == nil || file.Issued.Payment != want || !strings.Contains(string(file.Issued.File), "Payment:"+want) {
+					t.Errorf("the file of line %d does not name the payment %s", line, want)
+				}
+			}
+			if len(o.state().Files) != 2 || o.state().Status() != domain.Fulfilled {
+				t.Errorf("%d files, %s", len(o.state().Files), o.state().Status())
+			}
+		})
+	}
+}
+
 func TestACorrectedAddressGetsTheSameFileAgain(t *testing.T) {
 	o := openOffice(t)
 	order := o.order()

@@ -257,7 +257,7 @@ func (p *people) changeOrder() {
 	line := pick(p, order.Lines)
 	switch p.random.Intn(5) {
 	case 3:
-		try[domain.Order](p, "expire", domain.ExpireOrder{Order: order.Order, On: pick(p, []domain.Day{"2026-01-01", "2027-01-01"})})
+		try[domain.Order](p, "expire", domain.ExpireOrder{Order: p.waiting(order.Order), On: pick(p, []domain.Day{"2026-01-01", "2027-01-01"})})
 	case 4:
 		try[domain.Order](p, "lapse", domain.LapseOrder{Order: order.Order, On: pick(p, []domain.Day{"2027-01-01", "2028-01-01"})})
 	case 0:
@@ -274,6 +274,18 @@ func (p *people) changeOrder() {
 			}
 		}
 	}
+}
+
+// waiting is an order that waits for its money or, if there is none, another one.
+func (p *people) waiting(otherwise domain.OrderID) domain.OrderID {
+	wait := slices.DeleteFunc(slices.Clone(p.orders), func(id domain.OrderID) bool {
+		order := p.order(id)
+		return order.PayableUntil() == "" || order.Expired()
+	})
+	if len(wait) == 0 {
+		return otherwise
+	}
+	return pick(p, wait)
 }
 
 // checkAgainstTheLog holds what the views remember against states folded without being stored on the way.

@@ -94,6 +94,11 @@ type vendorFacts struct {
 	RemindAfterDays  *int `json:"remind_after_days"`
 	ExpireAfterDays  *int `json:"expire_after_days"`
 	GraceDays        *int `json:"grace_days"`
+
+	// How money finds its orders. Each may be missing.
+	ToleranceGrosz         int64  `json:"tolerance_grosz"`           // a rest up to this is waived
+	VirtualAccounts        string `json:"virtual_accounts"`          // the digits with which the account of each order begins
+	SecondPersonAboveGrosz *int64 `json:"second_person_above_grosz"` // what one accountant may match by hand alone
 }
 
 const vendorExample = `{"name": "NetRom", "nip": "1234563218", "account": "84 1020 5558 0000 1234 0000 5678", "email": "poczta@netrom.pl", "payment_days": 14}`
@@ -110,6 +115,13 @@ const (
 	graceDays     = 30
 	expireDaysMax = 365
 	graceDaysMax  = 365
+)
+
+// What one accountant may match by hand alone if the vendor says nothing else, and the most that it may say, in grosz.
+const (
+	secondPersonAboveGrosz = 10_000_00
+	secondPersonMaxGrosz   = 100_000_000_00
+	toleranceMaxGrosz      = 100_00
 )
 
 func readVendor(dir string) (handlers.Vendor, error) {
@@ -140,11 +152,36 @@ func (f vendorFacts) check(path string) (handlers.Vendor, error) {
 		err = errors.Join(err, fmt.Errorf("payment_days must be from 1 to %d", paymentDaysMax))
 	}
 	limits, limitsErr := f.limits()
-	if err = errors.Join(err, limitsErr); err != nil {
+	vendor := handlers.Vendor{Name: f.Name, Email: f.Email, Terms: domain.Terms{
+		Bank: domain.BankData{Recipient: f.Name, NIP: nip, Account: account}, PaymentDays: f.PaymentDays, Limits: &limits}}
+	if err = errors.Join(err, limitsErr, f.money(&vendor)); err != nil {
 		return handlers.Vendor{}, fmt.Errorf("read %s: %w", path, err)
 	}
-	return handlers.Vendor{Name: f.Name, Email: f.Email, Terms: domain.Terms{
-		Bank: domain.BankData{Recipient: f.Name, NIP: nip, Account: account}, PaymentDays: f.PaymentDays, Limits: &limits}}, nil
+	return vendor, nil
+}
+
+// money sets how money finds its orders.
+func (f vendorFacts) money(vendor *handlers.Vendor) error {
+	var err error
+	if f.ToleranceGrosz < 0 || f.ToleranceGrosz > toleranceMaxGrosz {
+		err = fmt.Errorf("tolerance_grosz must be from 0 to %d", toleranceMaxGrosz)
+	}
+	vendor.Terms.Tolerance = domain.Money(f.ToleranceGrosz)
+	if f.VirtualAccounts != "" {
+		prefix, wrong := domain.ParseVirtualPrefix(f.VirtualAccounts)
+		if wrong != nil {
+			err = errors.Join(err, fmt.Errorf("virtual_accounts: %w", wrong))
+		}
+		vendor.Terms.VirtualPrefix = prefix
+	}
+	vendor.SecondPersonAbove = secondPersonAboveGrosz
+	if said := f.SecondPersonAboveGrosz; said != nil {
+		if *said < 1 || *said > secondPersonMaxGrosz {
+			err = errors.Join(err, fmt.Errorf("second_person_above_grosz must be from 1 to %d", secondPersonMaxGrosz))
+		}
+		vendor.SecondPersonAbove = domain.Money(*said)
+	}
+	return err
 }
 
 // limits are the vendor's days around the due day. A reminder that is not spoken of falls between its neighbours however near they are.
