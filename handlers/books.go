@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"io"
 	"maps"
 	"net/url"
@@ -52,8 +53,8 @@ type booksView struct {
 	Seal         books.Seal
 	List         booksList
 	Formats      []string
-	Query        string      // of this report without a page, to be put behind the name of a file
-	Chart        *monthsView // of the balance; nil: none
+	Query        template.URL // of this report without a page, to be put behind the name of a file
+	Chart        *monthsView  // of the balance; nil: none
 }
 
 // booksList is the list of all rows of a report, whatever their table.
@@ -222,7 +223,7 @@ func (s *Server) showBooks(c *call) (reply, error) {
 	}
 	view.Tables = page.onPage()
 	kept := url.Values{recordedUpToField: {view.RecordedUpTo}, effectiveOnField: {view.EffectiveOn}}
-	view.Query = kept.Encode()
+	view.Query = template.URL(kept.Encode())
 	view.List = booksList{list{Path: "/books/" + report, Number: number, Rows: max(0, min(listRows, page.rows-page.first)), Total: page.rows}, kept}
 	return reply{page: "books", subject: c.say("books.report." + report), view: view}, nil
 }

@@ -105,6 +105,8 @@ func TestBooksPages(t *testing.T) {
 	v.open("/books/journal").wants(t, "2026/000001", "TransferReceived", "wpłaty do wyjaśnienia")
 	v.open("/books/journal/hledger").wants(t, "assets:bank", "balance assertions")
 	v.open("/books/journal?recorded-up-to=1&effective-on=2020-02-29").wants(t, "value=\"2020-02-29\"", "nic")
+	v.open("/books/journal?recorded-up-to=7&effective-on=2026-11-23").wants(t, `href="/books/balance?effective-on=2026-11-23&amp;recorded-up-to=7"`,
+		`href="/books/journal/csv?effective-on=2026-11-23&amp;recorded-up-to=7"`)
 	v.get("/books/journal?recorded-up-to=yesterday").wants(t, "aria-invalid=\"true\"", "1234, 2026-11-22")
 	v.get("/books/journal?effective-on=2026-02-30").wants(t, "aria-invalid=\"true\"")
 	for _, path := range []string{"/books/profit", "/books/journal/pdf", "/books/open/hledger", "/books/journal/csv?effective-on=x"} {
