@@ -13,7 +13,7 @@ type MatchByHand struct {
 	Open     map[OrderID]Payable // of each order, as the log knows it
 	Reason   string              // without personal data
 	Account  string              // of the person
-	Limit    Money               // what one person may match alone; above 0
+	Limit    Money               // what may be matched of one transfer without a second person; 0: nothing
 	Seen     Money               // what was unmatched when the person decided
 }
 
@@ -39,10 +39,21 @@ func (c MatchByHand) Decide(known Transfer) ([]Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if sum > c.Limit {
+	if sum+known.byHand() > c.Limit {
 		return []Event{MatchProposed{Transfer: c.Transfer, Proposal: len(known.Proposals) + 1, Parts: c.Parts, Reason: c.Reason, Proposer: c.Account}}, nil
 	}
 	return known.matches(c.Parts, TransferMatched{Reason: c.Reason, Proposer: c.Account}), nil
+}
+
+// byHand is what orders have already been given by hand, so that many small matches need a second person as one large one does.
+func (t Transfer) byHand() Money {
+	var sum Money
+	for _, b := range t.Bookings {
+		if b.Rule == MatchedByHand {
+			sum += b.Amount
+		}
+	}
+	return sum
 }
 
 // checkParts adds up what orders are to get out of the unmatched money.

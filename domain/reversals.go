@@ -29,6 +29,35 @@ func (c ReceiveReversal) Decide(known Reversal) ([]Event, error) {
 	return events, nil
 }
 
+// LinkReversal is a person's word on which transfer a reversal takes back. Twice is harmless.
+type LinkReversal struct {
+	ReversalMatched
+	Left Money // what the bank has not taken back of the transfer yet
+}
+
+// Stream of the reversal.
+func (c LinkReversal) Stream() string { return ReversalStream(c.Reversal) }
+
+// Decide refuses another transfer than the one that was found before, and one that is too small.
+func (c LinkReversal) Decide(known Reversal) ([]Event, error) {
+	switch {
+	case known.Reversal == "":
+		return nil, refuse(NotFound)
+	case known.Match != nil && known.Match.Transfer == c.Transfer:
+		return nil, nil
+	case known.Match != nil:
+		return nil, refuse(MoneyMoved)
+	case known.Amount > c.Left:
+		return nil, refuse(MoreThanUnmatched, "unmatched", c.Left.String())
+	}
+	if err := checkText("reason", c.Reason, ReasonMax); err != nil {
+		return nil, err
+	}
+	match := c.ReversalMatched
+	match.Rule = ReversedByHand
+	return []Event{match}, nil
+}
+
 // ReverseTransfer takes money of a transfer back because the bank did. It is taken from where it hurts least: unmatched money, refunds that
 // were not paid, credits, and then the orders, the last one first. Twice is harmless.
 type ReverseTransfer struct {
@@ -87,6 +116,7 @@ func (d *draft) add(event Event) {
 const (
 	ReversedByReference = "reversal-reference-1" // the bank calls both by the same reference
 	ReversedByPayer     = "reversal-payer-1"     // exactly one transfer of this amount came from this account, and is not reversed yet
+	ReversedByHand      = "reversal-by-hand-1"   // a person found it
 )
 
 // Arrivals are the transfers that a bank may take back, and the refunds that it may pay. It is a fold of the log; the zero value is

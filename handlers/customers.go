@@ -127,6 +127,9 @@ var notices = map[string]string{
 	"unlocked": "done.unlocked", "distributor": "done.distributor", "granted": "done.granted", "listed": "done.listed",
 	"released": "done.released", "priced": "done.priced", "withdrawn": "done.withdrawn", "imported": "done.imported",
 	"erasure-propose": "done.erasure-propose", "erasure-confirm": "done.erasure-confirm", "erasure-withdraw": "done.erasure-withdraw",
+	"matched": "done.matched", "match-proposed": "done.match-proposed", "match-rejected": "done.match-rejected",
+	"refund-proposed": "done.refund-proposed", "refund-confirmed": "done.refund-confirmed", "refund-rejected": "done.refund-rejected",
+	"refund-paid": "done.refund-paid", "reversal-linked": "done.reversal-linked",
 	"retried": "done.retried", "skipped": "done.skipped",
 }
 

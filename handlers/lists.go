@@ -28,6 +28,10 @@ const (
 	partPossible  = "possible"
 	partOpen      = "open"
 	partGaps      = "gaps"
+	partWaits     = "waits"
+	partCredit    = "credit"
+	partRefunds   = "refunds"
+	partReversed  = "reversed"
 
 	columnProgram = "program"
 	columnSerial  = "serial"
@@ -37,12 +41,17 @@ const (
 	columnState   = "state"
 	columnGross   = "gross"
 	columnDue     = "due"
+	columnAmount  = "amount"
+	columnValueOn = "value-on"
 )
 
 var (
 	columnsOfLicences = []string{columnProgram, columnSerial, columnPaid}
 	columnsOfOrders   = []string{columnNumber, columnState, columnGross, columnDue}
 	partsOfOrders     = []string{partOpen}
+
+	columnsOfTransfers = []string{columnValueOn, columnAmount}
+	partsOfTransfers   = []string{partWaits, partCredit, partRefunds, partReversed}
 )
 
 // list is the part of a long table that a page shows, and how its reader comes to the others.

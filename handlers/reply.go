@@ -72,6 +72,7 @@ const (
 	uploadExpired      = "upload-expired"
 	tooManyFiles       = "too-many-files"
 	noFileChosen       = "no-file-chosen"
+	orderUnknown       = "order-unknown"
 	contended          = "contended" // others kept changing the same thing
 	broken             = "broken"    // something does not work; never a refusal of the domain
 )
@@ -105,6 +106,7 @@ var statuses = map[string]int{
 	uploadExpired:             http.StatusUnprocessableEntity,
 	tooManyFiles:              http.StatusUnprocessableEntity,
 	noFileChosen:              http.StatusUnprocessableEntity,
+	orderUnknown:              http.StatusUnprocessableEntity,
 	tooManyWatchers:           http.StatusTooManyRequests,
 }
 
@@ -112,7 +114,7 @@ var statuses = map[string]int{
 var fieldsOf = map[string]string{wrongCredentials: "user", weakPassword: "password", passwordsDiffer: "password_again"}
 
 // namedFields have a name that people read above them on the pages, under input. in the messages.
-var namedFields = []string{"code", "name", "nip", "email", "language", "user", "edition", "version", "net", "vat_rate", "from"}
+var namedFields = []string{"code", "name", "nip", "email", "language", "user", "edition", "version", "net", "vat_rate", "from", "order", "amount", "reason", "paid_on"}
 
 // labelled calls the field that a refusal is about as the pages do.
 func (c *call) labelled(refusal domain.Refusal) domain.Refusal {

@@ -119,8 +119,8 @@ var (
 	viewsOfUpdates     = []string{"programs", "entitlements", "customers", "orders", "carts"}
 	viewsOfNewPrograms = []string{"programs", "customers"}
 	viewsOfCart        = []string{"programs", "customers", "carts"}
-	viewsOfOrders      = []string{"orders", "customers"}
-	viewsOfTransfers   = []string{"payments", "orders"}
+	viewsOfOrders      = []string{"orders", "customers", "payments"}
+	viewsOfTransfers   = []string{"payments", "orders", "customers"}
 	viewsOfStatements  = []string{"statements"}
 	viewsOfTasks       = []string{"tasks"}
 	viewsOfCustomers   = []string{"customers"}
@@ -172,6 +172,12 @@ func routes() []route {
 
 		// the vendor's people
 		{get, "/transfers", page, accounting, viewsOfTransfers, (*Server).showTransfers},
+		{get, "/transfers/{transfer}", page, accounting, viewsOfTransfers, (*Server).showTransfer},
+		{post, "/transfers/{transfer}/matches", page, accounting, nil, (*Server).matchByHand},
+		{post, "/transfers/{transfer}/matches/{number}", page, accounting, nil, (*Server).decideMatch},
+		{post, "/transfers/{transfer}/refunds", page, accounting, nil, (*Server).proposeRefund},
+		{post, "/transfers/{transfer}/refunds/{number}", page, accounting, nil, (*Server).decideRefund},
+		{post, "/transfers/{transfer}/reversals", page, accounting, nil, (*Server).linkReversal},
 		{get, statementsPath, page, accounting, viewsOfStatements, (*Server).showStatements},
 		{post, statementsPath, page, accounting, nil, (*Server).previewStatements},
 		{post, statementsPath + "/confirm", page, accounting, nil, (*Server).confirmStatements},

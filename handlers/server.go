@@ -64,6 +64,7 @@ type Server struct {
 	sessionLook time.Duration // sessionEvery
 	watchers    watchers
 	uploads     uploads
+	debts       debts
 	importing   chan struct{} // one element while statements are imported
 	folds       chan struct{} // one element for each report of the books that is folded
 }

@@ -151,6 +151,14 @@ func wordsUsed(t *testing.T) map[string]bool {
 	family("left.", constantsIn(t, "statements_import.go", "", "Left")...)
 	family("fate.", constantsIn(t, "statements_import.go", "", "fate")...)
 	family("upload.", "download-again", "choose-form", "shorter-period", "too-many") // as [FileProblem] names remedies
+	family("suggested.", constantsIn(t, "../domain/receivables.go", "", "Suggested")...)
+	family("released.", constantsIn(t, "../domain/transfers.go", "ReleaseReason", "")...)
+	family("refund.", constantsIn(t, "../domain/transfers.go", "RefundState", "")...)
+	for _, kind := range domain.Kinds {
+		if kind.Type.Kind() == reflect.Struct && kind.Type.NumField() > 0 && kind.Type.Field(0).Type == reflect.TypeFor[domain.TransferID]() && kind.Type.Field(0).Name == "Transfer" {
+			used["moved."+kind.Name] = true
+		}
+	}
 	family("part.", constantsIn(t, "lists.go", "", "part")...)
 	family("sort.", constantsIn(t, "lists.go", "", "column")...)
 	for _, kind := range domain.Kinds {

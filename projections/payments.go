@@ -268,40 +268,6 @@ func storable(text string) string {
 	return strings.ReplaceAll(strings.ToValidUTF8(text, replacement), "\x00", replacement)
 }
 
-// TransferRow is money that came in. Order, Number and Rule are of the first order that it pays, and empty until there is one.
-type TransferRow struct {
-	Transfer  domain.TransferID
-	Amount    domain.Money
-	Unmatched domain.Money
-	ValueOn   domain.Day
-	Title     string
-	PayerName string
-	Order     domain.OrderID
-	Number    string
-	Rule      string
-	At        time.Time // when the portal learned of it
-}
-
-const selectTransfers = `
-	select t.transfer, t.amount, t.unmatched, t.value_on as valueon, t.title, t.payer_name as payername, coalesce(o.order_id, '') as "order",
-		coalesce(o.number, '') as number, coalesce(o.rule, '') as rule, t.at
-	from transfers t
-	left join lateral (select * from transfer_orders o where o.transfer = t.transfer and o.amount > 0 order by o.place limit 1) o on true
-	where not $1 or t.unmatched <> 0 or t.waits
-	order by t.position desc`
-
-// Transfers lists the money that came in, newest first; on request only that about which somebody has to do something.
-func (t *Tables) Transfers(ctx context.Context, unmatchedOnly bool) ([]TransferRow, error) {
-	rows := []TransferRow{}
-	if err := t.transfers.SelectContext(ctx, &rows, unmatchedOnly); err != nil {
-		return nil, fmt.Errorf("list transfers: %w", err)
-	}
-	for i := range rows {
-		rows[i].At = rows[i].At.UTC()
-	}
-	return rows, nil
-}
-
 // CreditRow is what a customer has too much on one transfer.
 type CreditRow struct {
 	Transfer domain.TransferID

@@ -19,7 +19,8 @@ type Tables struct {
 	entitlements, entitlement, updates, newPrograms, facts *sqlx.Stmt
 	cart, names, orders, order                             *sqlx.Stmt
 	customer, clients                                      *sqlx.Stmt
-	transfers, totals, credits                             *sqlx.Stmt
+	transfers, waiting, lostReversals, fromCredit          *sqlx.Stmt
+	totals, credits                                        *sqlx.Stmt
 	corrections                                            *sqlx.Stmt
 	due, tasks, upcoming, nextDue                          *sqlx.Stmt
 	allCustomers, allLicences, allOrders, anyOrder         *sqlx.Stmt
@@ -87,6 +88,9 @@ func OpenTables(ctx context.Context, db *sqlx.DB) (*Tables, error) {
 		{&t.customer, selectCustomers + ` where c.id = $1`},
 		{&t.clients, selectClients},
 		{&t.transfers, selectTransfers},
+		{&t.waiting, selectWaiting},
+		{&t.lostReversals, selectLostReversals},
+		{&t.fromCredit, selectFromCredit},
 		{&t.totals, selectTotals},
 		{&t.credits, `select transfer, amount from credits where customer = $1 order by transfer`},
 		{&t.due, selectTasks + ` where due_at <= $1` + stillMakesSense + orderByDue + ` limit $2`},

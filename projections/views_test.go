@@ -493,10 +493,10 @@ func TestTransfersAndTotals(t *testing.T) {
 	w.receive("t-3", "", 777)
 	w.settle()
 	var transfers, unmatched []string
-	for _, row := range must(w.tables.Transfers(ctx, false)) {
+	for _, row := range whole(w.tables.Transfers(ctx, Listing{})) {
 		transfers = append(transfers, fmt.Sprintf("%s %d %s %s %q", row.Transfer, row.Amount, row.Number, row.Rule, row.Title))
 	}
-	for _, row := range must(w.tables.Transfers(ctx, true)) {
+	for _, row := range whole(w.tables.Transfers(ctx, Listing{Only: "waits"})) {
 		unmatched = append(unmatched, string(row.Transfer))
 	}
 	check(t, "transfers", transfers, `t-3 777   "za program`+"\ufffd"+`"`, `t-2 100 2026/000002 reference-2 "ZAM 2026/000002-13"`, `t-1 50000 2026/000001 reference-2 "ZAM 2026/000001-16"`)

@@ -1,0 +1,262 @@
+package handlers
+
+import (
+	"context"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"netrom.pl/portal/domain"
+)
+
+// transferForm reads the transfer that a path names and the form about it. A missing transfer is refused before anything else.
+func (s *Server) transferForm(c *call) (domain.TransferID, url.Values, error) {
+	name, err := c.name("transfer")
+	if err != nil {
+		return "", nil, err
+	}
+	form, err := c.form()
+	if err != nil {
+		return "", nil, err
+	}
+	known, err := domain.Load[domain.Transfer](c.Context(), s.Log, domain.TransferStream(domain.TransferID(name)))
+	if err == nil && known.State.Transfer == "" {
+		err = domain.Refusal{Code: domain.NotFound}
+	}
+	return domain.TransferID(name), form, err
+}
+
+// transferAfter tells the orders what the decision means for them, and goes on with the transfer's page: with good news, or with the
+// reason why nothing was done.
+func (s *Server) transferAfter(c *call, id domain.TransferID, done string, outcome domain.Outcome, err error) (reply, error) {
+	if refusal, no := domain.IsRefusal(err); no {
+		answer, err := s.transferPage(c)
+		answer.refusal = &refusal
+		return answer, err
+	}
+	if err == nil {
+		err = bookTransfer(c.Context(), s.Log, s.cause(c, "book"), id)
+	}
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{location: "/transfers/" + string(id) + "?done=" + done, position: outcome.Position}, nil
+}
+
+// seen reads what a page showed of a bucket when its form was filled in. A form that does not say it is out of date.
+func seen(form url.Values) (domain.Money, error) {
+	grosz, err := strconv.ParseInt(form.Get("seen"), 10, 64)
+	if err != nil {
+		return 0, domain.Refusal{Code: domain.MoneyMoved}
+	}
+	return domain.Money(grosz), nil
+}
+
+// amountIn reads an amount; an empty field is the one that the page offers.
+func amountIn(form url.Values, offered domain.Money) (domain.Money, error) {
+	text := strings.TrimSpace(form.Get("amount"))
+	if text == "" {
+		return offered, nil
+	}
+	amount, err := domain.ParseMoney(text)
+	if err != nil {
+		return 0, invalidInput("amount", "0,01–"+domain.MoneyMax.String())
+	}
+	return amount, nil
+}
+
+// matchByHand gives unmatched money to an order because an accountant says so. Above the vendor's limit a second one has to confirm it.
+func (s *Server) matchByHand(c *call) (reply, error) {
+	id, form, err := s.transferForm(c)
+	if err != nil {
+		return reply{}, err
+	}
+	outcome, err := s.match(c, id, form)
+	done := "matched"
+	for _, event := range outcome.Events {
+		if _, proposed := event.(domain.MatchProposed); proposed {
+			done = "match-proposed"
+		}
+	}
+	answer, err := s.transferAfter(c, id, done, outcome, err)
+	if view, ok := answer.view.(transferView); ok {
+		view.Form = form
+		answer.view, answer.field = view, answer.refusal.Facts["field"]
+		if answer.refusal.Code == orderUnknown {
+			answer.field = "order"
+		}
+	}
+	return answer, err
+}
+
+func (s *Server) match(c *call, id domain.TransferID, form url.Values) (domain.Outcome, error) {
+	seen, err := seen(form)
+	if err != nil {
+		return domain.Outcome{}, err
+	}
+	payable, err := s.payableNamed(c.Context(), form.Get("order"))
+	if err != nil {
+		return domain.Outcome{}, err
+	}
+	amount, err := amountIn(form, max(min(payable.Open, seen), 0))
+	if err != nil {
+		return domain.Outcome{}, err
+	}
+	return domain.Execute(c.Context(), s.Log, s.cause(c, "match"), domain.MatchByHand{Transfer: id, Reason: strings.TrimSpace(form.Get("reason")),
+		Parts: []domain.MatchPart{{Order: payable.Order, Number: payable.Number, Amount: amount}},
+		Open:  map[domain.OrderID]domain.Payable{payable.Order: payable}, Account: c.account.ID, Limit: s.Vendor.SecondPersonAbove, Seen: seen})
+}
+
+// payableNamed finds the one order that a text names, by its number or as it stands in the title of a transfer.
+func (s *Server) payableNamed(ctx context.Context, text string) (domain.Payable, error) {
+	text = strings.TrimSpace(text)
+	number, err := domain.ParseOrderNumber(text)
+	if found := domain.FindReferences(text[:min(len(text), domain.IdentityMax)]); err != nil && len(found) == 1 {
+		number, err = found[0].Number, nil
+	}
+	if err != nil {
+		return domain.Payable{}, domain.Refusal{Code: orderUnknown}
+	}
+	payable, ok, err := NewCashier(s.Log).order(ctx, number)
+	if err == nil && !ok {
+		err = domain.Refusal{Code: orderUnknown}
+	}
+	return payable, err
+}
+
+// numberIn is the number that a path names: of a proposal or a refund of the transfer.
+func (c *call) numberIn() (int, error) {
+	text, err := c.name("number")
+	if err != nil {
+		return 0, err
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil {
+		return 0, domain.Refusal{Code: domain.NotFound}
+	}
+	return number, nil
+}
+
+// decideMatch is the second accountant's word on a match by hand.
+func (s *Server) decideMatch(c *call) (reply, error) {
+	id, form, err := s.transferForm(c)
+	if err != nil {
+		return reply{}, err
+	}
+	number, err := c.numberIn()
+	if err != nil {
+		return reply{}, err
+	}
+	var outcome domain.Outcome
+	done := "matched"
+	switch form.Get("wish") {
+	case "confirm":
+		outcome, err = s.confirmMatch(c, id, number)
+	case "reject":
+		done = "match-rejected"
+		outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "reject"),
+			domain.RejectMatch{Transfer: id, Proposal: number, Reason: strings.TrimSpace(form.Get("reason")), Account: c.account.ID})
+	default:
+		err = invalidInput("wish", "confirm, reject")
+	}
+	return s.transferAfter(c, id, done, outcome, err)
+}
+
+func (s *Server) confirmMatch(c *call, id domain.TransferID, number int) (domain.Outcome, error) {
+	known, err := domain.Load[domain.Transfer](c.Context(), s.Log, domain.TransferStream(id))
+	if err != nil {
+		return domain.Outcome{}, err
+	}
+	open := map[domain.OrderID]domain.Payable{}
+	if number >= 1 && number <= len(known.State.Proposals) {
+		for _, part := range known.State.Proposals[number-1].Parts {
+			order, err := domain.Load[domain.Order](c.Context(), s.Log, domain.OrderStream(part.Order))
+			if err != nil {
+				return domain.Outcome{}, err
+			}
+			open[part.Order] = order.State.Payable()
+		}
+	}
+	return domain.Execute(c.Context(), s.Log, s.cause(c, "confirm"), domain.ConfirmMatch{Transfer: id, Proposal: number, Open: open, Account: c.account.ID})
+}
+
+// proposeRefund sets money of the transfer aside to be sent back to the account that it came from.
+func (s *Server) proposeRefund(c *call) (reply, error) {
+	id, form, err := s.transferForm(c)
+	if err != nil {
+		return reply{}, err
+	}
+	var outcome domain.Outcome
+	seen, err := seen(form)
+	if err == nil {
+		var amount domain.Money
+		if amount, err = amountIn(form, seen); err == nil {
+			outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "refund"), domain.ProposeRefund{Transfer: id, Amount: amount,
+				Credit: domain.CustomerID(form.Get("credit")), Reason: strings.TrimSpace(form.Get("reason")), Account: c.account.ID, Seen: seen})
+		}
+	}
+	return s.transferAfter(c, id, "refund-proposed", outcome, err)
+}
+
+// decideRefund is the second accountant's word on a refund, or says that the money has left.
+func (s *Server) decideRefund(c *call) (reply, error) {
+	id, form, err := s.transferForm(c)
+	if err != nil {
+		return reply{}, err
+	}
+	number, err := c.numberIn()
+	if err != nil {
+		return reply{}, err
+	}
+	var outcome domain.Outcome
+	done, wish := "refund-paid", form.Get("wish")
+	switch wish {
+	case "confirm", "reject":
+		done = "refund-" + wish + "ed"
+		outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "refund"), domain.DecideRefund{Transfer: id, Refund: number, Yes: wish == "confirm",
+			Reason: strings.TrimSpace(form.Get("reason")), Account: c.account.ID})
+	case "paid":
+		paid := domain.RefundPaid{Transfer: id, Refund: number, PaidOn: domain.Day(form.Get("paid_on"))}
+		if today := DayOf(c.at); paid.PaidOn > today {
+			err = invalidInput("paid_on", "–"+string(today))
+			break
+		}
+		outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "refund"), domain.PayRefund{RefundPaid: paid})
+	default:
+		err = invalidInput("wish", "confirm, reject, paid")
+	}
+	return s.transferAfter(c, id, done, outcome, err)
+}
+
+// linkReversal says that a reversal, whose transfer no rule has found, takes this one back. Done again it finishes what was interrupted.
+func (s *Server) linkReversal(c *call) (reply, error) {
+	id, form, err := s.transferForm(c)
+	if err != nil {
+		return reply{}, err
+	}
+	outcome, err := s.link(c, id, form)
+	return s.transferAfter(c, id, "reversal-linked", outcome, err)
+}
+
+func (s *Server) link(c *call, id domain.TransferID, form url.Values) (domain.Outcome, error) {
+	reversal := form.Get("reversal")
+	if !isName(reversal) {
+		return domain.Outcome{}, domain.Refusal{Code: domain.NotFound}
+	}
+	transfer, err := domain.Load[domain.Transfer](c.Context(), s.Log, domain.TransferStream(id))
+	if err != nil {
+		return domain.Outcome{}, err
+	}
+	b := transfer.State.Buckets()
+	link := domain.LinkReversal{Left: b.Received - b.Reversed, ReversalMatched: domain.ReversalMatched{Reversal: domain.TransferID(reversal), Transfer: id,
+		Reason: strings.TrimSpace(form.Get("reason")), Account: c.account.ID}}
+	outcome, err := domain.Execute(c.Context(), s.Log, s.cause(c, "link"), link)
+	if err != nil {
+		return outcome, err
+	}
+	known, err := domain.Load[domain.Reversal](c.Context(), s.Log, domain.ReversalStream(link.Reversal))
+	if err != nil {
+		return outcome, err
+	}
+	return reverseTransfer(c.Context(), s.Log, s.cause(c, "reverse"), *known.State.Match, known.State.ReversalReceived)
+}
