@@ -18,13 +18,14 @@ var hostileTexts = []string{
 
 // formFields are the names of every field of every form.
 var formFields = []string{"user", "password", "password_again", "next", "code", "email", "email_again", "meant", "section", "offer", "client", "submission", "version",
-	"name", "nip", "language", "distributor", "program", "edition", "stations", "activated", "from", "to", "net", "vat_rate", "entry", "reason", "purpose", "wish", "text", "q", "only", "sort", "page", "upload", "files"}
+	"name", "nip", "language", "distributor", "program", "edition", "stations", "activated", "from", "to", "net", "vat_rate", "entry", "reason", "purpose", "wish", "text", "q", "only", "sort", "page", "upload", "files", "order", "amount", "seen", "credit", "reversal", "paid_on"}
 
 // TestHostileTextInEveryField sends each text in every field of every form, and in every query, as whoever may: nothing breaks, and
 // nothing of it comes back as anything but text.
 func TestHostileTextInEveryField(t *testing.T) {
 	w := newWorld(t)
 	do(w, domain.GrantLogin{Customer: kowal, Account: "user-kowal", Link: 1})
+	w.transferIn("t-hostile", 100, "\u202e"+hostile)
 	w.settle()
 	users := map[callers]string{customers: "kowal", accounting: "accounting-1", auditors: "auditor-1", operators: "operator-1", anonymous: ""}
 	visitors := map[callers]*visitor{}
@@ -40,7 +41,7 @@ func TestHostileTextInEveryField(t *testing.T) {
 				continue
 			}
 			path := strings.NewReplacer("{customer}", "kowal", "{account}", "user-kowal", "{program}", "magazyn", "{stream}", "customer-kowal", "{task}", "login-user-kowal",
-				"{licence}", string(kowalOld), "{link}", "good-link", "{line}", "1").Replace(route.Path)
+				"{transfer}", "t-hostile", "{number}", "1", "{licence}", string(kowalOld), "{link}", "good-link", "{line}", "1").Replace(route.Path)
 			for _, text := range hostileTexts {
 				form := url.Values{}
 				for _, field := range formFields {
@@ -58,6 +59,11 @@ func TestHostileTextInEveryField(t *testing.T) {
 	}
 	for _, path := range []string{"/customers", "/customers/kowal", "/catalogue", "/catalogue/magazyn", "/tasks", "/licences", "/sales"} {
 		a := visitors[operators].open(path)
+		harmless(t, a, "afterwards "+path, "")
+		inspect(t, path, a.text, domain.Polish)
+	}
+	for _, path := range []string{"/transfers", "/transfers/t-hostile"} {
+		a := visitors[accounting].open(path)
 		harmless(t, a, "afterwards "+path, "")
 		inspect(t, path, a.text, domain.Polish)
 	}

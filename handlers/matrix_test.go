@@ -76,11 +76,12 @@ func newMatrix(t *testing.T) *accessMatrix {
 		buyer.call("POST", "/api/cart/items", map[string]any{"offers": []string{newMagazyn}}, http.StatusOK, nil)
 		do(m.world, domain.GrantLogin{Customer: id, Account: "user-" + owner, Link: 1})
 		m.people.owners["user-"+owner], m.people.logins["user-"+owner] = id, Login{Account: "user-" + owner, User: owner}
-		m.objects[owner] = map[string]string{"{licence}": string(licences[owner]), "{order}": order.ID, "{customer}": owner, "{account}": "user-" + owner,
+		m.transferIn(domain.TransferID("transfer-"+owner), 1_00, "za program")
+		m.objects[owner] = map[string]string{"{transfer}": "transfer-" + owner, "{licence}": string(licences[owner]), "{order}": order.ID, "{customer}": owner, "{account}": "user-" + owner,
 			"{item}": string(stateOf[domain.Cart](m.world, domain.CartStream(id)).Items[0].ID), "{stream}": "order-" + order.ID,
 			"{event}": m.firstOf("order-" + order.ID).ID}
 	}
-	m.objects["missing"] = map[string]string{"{licence}": "no-such-licence", "{order}": "no-such-order", "{customer}": "no-such-customer",
+	m.objects["missing"] = map[string]string{"{transfer}": "no-such-transfer", "{licence}": "no-such-licence", "{order}": "no-such-order", "{customer}": "no-such-customer",
 		"{account}": "no-such-account", "{item}": "no-such-item", "{stream}": "order-no-such-order", "{event}": "no-such-event"}
 	for _, user := range []string{"kowal", "dystr", "jagna", "accounting-1", "auditor-1", "operator-1"} {
 		account, _ := accountOf(user)

@@ -67,6 +67,7 @@ func TestPagesAreWellFormed(t *testing.T) {
 		look(w.browser("jagna"), path)
 	}
 	look(w.browser("accounting-1"), "/transfers")
+	look(w.browser("accounting-1"), "/transfers/t1")
 	look(w.browser("accounting-1"), "/statements")
 	look(w.browser("auditor-1"), "/tasks")
 	operator := w.browser("operator-1")

@@ -25,13 +25,13 @@ type TransferRow struct {
 	At        time.Time // when the portal learned of it
 }
 
-// selectTransfers is for the vendor's people. Whole amounts, days and digits of the payer's account find transfers too.
+// selectTransfers is for the vendor's people. Amounts, days, numbers of orders and digits of the payer's account find transfers too.
 var selectTransfers = listed{
 	keys: `t.transfer`,
 	from: `transfers t where ` + forEverybody,
-	search: `position(word in t.folded) > 0 or length(word) > 3 and position(word in t.payer_account) > 0 or position(word in t.value_on) > 0
-		or word ~ '^[0-9]+[,.][0-9]{2}$' and translate(word, ',.', '') = t.amount::text
-		or exists (select from transfer_orders s where s.transfer = t.transfer and position(word in s.number) > 0)`,
+	text: `t.folded || ' ' || t.payer_account || ' ' || t.value_on || ' ' || t.amount / 100 || ',' || lpad((t.amount % 100)::text, 2, '0')
+		|| coalesce((select ' ' || string_agg(s.number, ' ') from transfer_orders s where s.transfer = t.transfer), '')`,
+	ids: `array[t.transfer]`,
 	only: `when 'waits' then t.unmatched <> 0 or t.waits when 'credit' then t.credit > 0 when 'refunds' then t.refunds > 0
 		when 'reversed' then t.reversed > 0`,
 	sort:    `when 'amount' then lpad(t.amount::text, 15, '0') when 'value-on' then t.value_on`,

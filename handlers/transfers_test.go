@@ -1,0 +1,178 @@
+package handlers
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"netrom.pl/portal/domain"
+)
+
+// transferIn arranges money that no rule has matched, from an account that is known.
+func (w *world) transferIn(id domain.TransferID, amount domain.Money, title string) string {
+	w.t.Helper()
+	do(w, domain.ReceiveTransfer{TransferReceived: domain.TransferReceived{Transfer: id, Statement: "s-1", Account: terms.Bank.Account, Amount: amount,
+		ValueOn: "2026-11-22", BookedOn: "2026-11-22", BankReference: "ref-" + string(id), Title: title, PayerName: "KUŹNIA KOWAL",
+		PayerAccount: "12102055580000123400009999"}})
+	w.settle()
+	return "/transfers/" + string(id)
+}
+
+// decided wants a form to have led back to the transfer's page, with that news.
+func decided(t *testing.T, a answer, path, done string) {
+	t.Helper()
+	if want := path + "?done=" + done; a.StatusCode != http.StatusSeeOther || a.Header.Get("Location") != want {
+		t.Fatalf("%s to %q, want %s\n%.2000s", a.Status, a.Header.Get("Location"), want, a.text)
+	}
+}
+
+// refusedWith wants the page again, with the reason why nothing was done.
+func refusedWith(t *testing.T, a answer, status int, texts ...string) {
+	t.Helper()
+	if a.StatusCode != status || !strings.Contains(a.text, `role="alert"`) {
+		t.Errorf("%s, want %d with an alert\n%.2000s", a.Status, status, a.text)
+	}
+	a.wants(t, texts...)
+}
+
+func bucketsOf(w *world, path string) domain.Buckets {
+	return stateOf[domain.Transfer](w, domain.TransferStream(domain.TransferID(strings.TrimPrefix(path, "/transfers/")))).Buckets()
+}
+
+func smallLimit(o *Options) { o.Vendor.SecondPersonAbove = 100_00 }
+
+// TestQueueOfTransfers says why money waits and whom it may be meant for; what is decided leaves the queue and stays in the list.
+func TestQueueOfTransfers(t *testing.T) {
+	w := newWorld(t, smallLimit)
+	order, _ := w.browser("kowal").orderOf(updateKowal)
+	number := stateOf[domain.Order](w, domain.OrderStream(domain.OrderID(strings.TrimPrefix(order, "/orders/")))).Number.String()
+	path := w.transferIn("t-1", 50_00, "za program")
+	w.settleAll()
+	anna := w.browser("accounting-1")
+	queue := anna.open("/transfers")
+	queue.wants(t, "Czeka na decyzję", "w tytule nie ma numeru zamówienia", path+"?order="+strings.Replace(number, "/", "%2f", 1)+"#match", "nazwa płatnika jak klienta", "Kuźnia Kowal")
+	anna.open(path+"?order="+number).wants(t, `value="`+number+`"`, "Przypisz ręcznie", "KUŹNIA KOWAL", "12102055580000123400009999", "wpłynęło 50,00")
+
+	form := func(order, amount, reason, seen string) answer {
+		return anna.post(path+"/matches", "order", order, "amount", amount, "reason", reason, "seen", seen)
+	}
+	events := w.events()
+	refusedWith(t, form("2026/999999", "", "x", "5000"), http.StatusUnprocessableEntity, "Nie ma zamówienia o tym numerze", `href="#order"`)
+	refusedWith(t, form(number, "dużo", "x", "5000"), http.StatusUnprocessableEntity, `href="#amount"`, `value="dużo"`)
+	refusedWith(t, form(number, "50,01", "x", "5000"), http.StatusConflict, "Do rozdysponowania jest 50,00")
+	refusedWith(t, form(number, "", " ", "5000"), http.StatusUnprocessableEntity, "Powód", `href="#reason"`)
+	refusedWith(t, form(number, "", "x", "4999"), http.StatusConflict, "W międzyczasie ktoś zmienił")
+	refusedWith(t, form(number, "", "x", ""), http.StatusConflict, "W międzyczasie ktoś zmienił")
+	if after := w.events(); after != events {
+		t.Errorf("refused forms wrote %d events", after-events)
+	}
+	decided(t, form("zam "+number, "20,00", "klient potwierdził "+hostile, "5000"), path, "matched")
+	refusedWith(t, form("zam "+number, "20,00", "klient potwierdził", "5000"), http.StatusConflict, "W międzyczasie") // sent twice
+	decided(t, form(number, "", "reszta", "3000"), path, "matched")
+	if b := bucketsOf(w, path); b.Orders != 50_00 || b.Unmatched != 0 {
+		t.Errorf("the money is at %+v", b)
+	}
+	if paid := stateOf[domain.Order](w, domain.OrderStream(domain.OrderID(strings.TrimPrefix(order, "/orders/")))).PaidAmount(); paid != 50_00 {
+		t.Errorf("the order has %s", paid)
+	}
+	w.settleAll()
+	anna.open(path+"?done=matched").wants(t, "Pieniądze są przypisane", "ręcznie", "Jagna&#34; onload", "user-accounting-1")
+	anna.open("/transfers").lacks(t, "Czeka na decyzję")
+	for _, q := range []string{"50,00", "kuznia", number, "2026-11-22", "00009999"} {
+		anna.open("/transfers?q="+q).wants(t, path, number)
+	}
+	anna.open("/transfers?q=51,00").wants(t, "Niczego takiego nie ma")
+	anna.open("/transfers?only=waits").lacks(t, path)
+	anna.open("/transfers?sort=-amount").wants(t, path, `aria-sort="descending"`)
+}
+
+// TestTwoPeopleMatchMuch lets nobody match more than the vendor's limit alone, in one piece or in many.
+func TestTwoPeopleMatchMuch(t *testing.T) {
+	w := newWorld(t, smallLimit)
+	order, _ := w.browser("obcy").orderOf(newMagazyn)
+	number := stateOf[domain.Order](w, domain.OrderStream(domain.OrderID(strings.TrimPrefix(order, "/orders/")))).Number.String()
+	path := w.transferIn("t-1", 500_00, "za program")
+	anna, olga := w.browser("accounting-1"), w.browser("accounting-2")
+	match := func(amount string, seen domain.Money) answer {
+		return anna.post(path+"/matches", "order", number, "amount", amount, "reason", "telefon", "seen", fmt.Sprint(int64(seen)))
+	}
+	decided(t, match("60,00", 500_00), path, "matched")
+	decided(t, match("60,00", 440_00), path, "match-proposed")
+	anna.open(path).wants(t, "Musi to zatwierdzić inna osoba", "Wycofaj propozycję")
+	olga.open(path).wants(t, "Zatwierdź przypisanie", "Odrzuć propozycję")
+	olga.open("/transfers").wants(t, "propozycja przypisania czeka na drugą osobę")
+	refusedWith(t, anna.post(path+"/matches/1", "wish", "confirm"), http.StatusConflict, "musi podjąć druga osoba")
+	refusedWith(t, match("1,00", 440_00), http.StatusConflict, "czeka już propozycja")
+	refusedWith(t, olga.post(path+"/matches/1", "wish", "burn"), http.StatusUnprocessableEntity)
+	refusedWith(t, olga.post(path+"/matches/7", "wish", "confirm"), http.StatusNotFound)
+	refusedWith(t, olga.post(path+"/matches/1", "wish", "reject"), http.StatusUnprocessableEntity, "Powód")
+	decided(t, olga.post(path+"/matches/1", "wish", "reject", "reason", "inny klient"), path, "match-rejected")
+	decided(t, match("", 440_00), path, "match-proposed")
+	decided(t, olga.post(path+"/matches/2", "wish", "confirm"), path, "matched")
+	decided(t, olga.post(path+"/matches/2", "wish", "confirm"), path, "matched") // twice is harmless
+	if b := bucketsOf(w, path); b.Orders != 500_00 {
+		t.Errorf("the money is at %+v", b)
+	}
+	olga.open(path).wants(t, "propozycja przypisania odrzucona", "inny klient", "zaproponowano przypisanie 440,00", "user-accounting-2")
+}
+
+// TestTwoPeopleSendMoneyBack refunds what is unmatched to the account that it came from.
+func TestTwoPeopleSendMoneyBack(t *testing.T) {
+	w := newWorld(t, smallLimit)
+	path := w.transferIn("t-1", 80_00, "pomyłka")
+	anna, olga := w.browser("accounting-1"), w.browser("accounting-2")
+	propose := func(amount, seen string) answer {
+		return anna.post(path+"/refunds", "amount", amount, "reason", "wpłata omyłkowa", "seen", seen)
+	}
+	refusedWith(t, propose("80,01", "8000"), http.StatusConflict, "Do rozdysponowania jest 80,00")
+	refusedWith(t, propose("x", "8000"), http.StatusUnprocessableEntity, "Kwota")
+	decided(t, propose("30,00", "8000"), path, "refund-proposed")
+	decided(t, propose("", "5000"), path, "refund-proposed")
+	refusedWith(t, anna.post(path+"/refunds/1", "wish", "confirm"), http.StatusConflict, "musi podjąć druga osoba")
+	refusedWith(t, olga.post(path+"/refunds/1", "wish", "paid", "paid_on", "2026-11-23"), http.StatusConflict, "jeszcze nie zatwierdzony")
+	olga.open(path).wants(t, "zwrot 30,00", "Zatwierdź zwrot", "12102055580000123400009999")
+	decided(t, olga.post(path+"/refunds/1", "wish", "confirm"), path, "refund-confirmed")
+	decided(t, olga.post(path+"/refunds/2", "wish", "reject", "reason", "jednak na zamówienie"), path, "refund-rejected")
+	anna.open("/transfers").wants(t, "zatwierdzony, do zapłaty")
+	for _, day := range []string{"", "jutro", "2026-11-24"} {
+		refusedWith(t, anna.post(path+"/refunds/1", "wish", "paid", "paid_on", day), http.StatusUnprocessableEntity)
+	}
+	decided(t, anna.post(path+"/refunds/1", "wish", "paid", "paid_on", "2026-11-23"), path, "refund-paid")
+	if b := bucketsOf(w, path); b.Refunds != 30_00 || b.Unmatched != 50_00 {
+		t.Errorf("the money is at %+v", b)
+	}
+	anna.open(path).wants(t, "zwrot 30,00\u00a0zł zapłacony", "zwrot 50,00\u00a0zł odrzucony")
+}
+
+// TestAReversalIsLinkedByHand takes the money back from the order, and names the files that are out already.
+func TestAReversalIsLinkedByHand(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Vendor.SecondPersonAbove = domain.MoneyMax })
+	order, _ := w.purchase("kowal")
+	id := domain.OrderID(order.ID)
+	paid := stateOf[domain.Order](w, domain.OrderStream(id))
+	path := "/transfers/" + string(paid.Payments[0].Transfer)
+	do(w, domain.ReceiveReversal{ReversalReceived: domain.ReversalReceived{Reversal: "r-1", Statement: "s-2", Account: terms.Bank.Account, Amount: paid.PaidAmount(),
+		ValueOn: "2026-11-22", BookedOn: "2026-11-22", BankReference: "rc-1", Title: "storno " + hostile, PayerName: "KUŹNIA"}})
+	w.settleAll()
+	anna := w.browser("accounting-1")
+	anna.open("/transfers").wants(t, "Cofnięcia bez przelewu", "rc-1", "storno Jagna&#34;")
+	anna.open(path).wants(t, "Czy bank cofnął właśnie ten przelew?", `value="r-1"`)
+	refusedWith(t, anna.post(path+"/reversals", "reversal", "r-1"), http.StatusUnprocessableEntity, "Powód")
+	refusedWith(t, anna.post(path+"/reversals", "reversal", "r-9", "reason", "x"), http.StatusNotFound)
+	decided(t, anna.post(path+"/reversals", "reversal", "r-1", "reason", "ten sam płatnik"), path, "reversal-linked")
+	decided(t, anna.post(path+"/reversals", "reversal", "r-1", "reason", "ten sam płatnik"), path, "reversal-linked") // twice is harmless
+	if b := bucketsOf(w, path); b.Reversed != paid.PaidAmount() || b.Orders != 0 || b.Unmatched != 0 {
+		t.Errorf("the money is at %+v", b)
+	}
+	if stateOf[domain.Order](w, domain.OrderStream(id)).Paid() {
+		t.Error("the order counts as paid")
+	}
+	w.settleAll()
+	file := paid.Files[1].Issued
+	if file == nil {
+		t.Fatal("no file was issued")
+	}
+	anna.open(path).wants(t, "bank cofnął", "Pliki aktywacyjne już wysłane", file.Name)
+	anna.open("/transfers").lacks(t, "Cofnięcia bez przelewu")
+}
