@@ -1,6 +1,10 @@
 package domain
 
-import "testing"
+import (
+	"fmt"
+	"reflect"
+	"testing"
+)
 
 // came is a transfer of 100,00 zł that nobody has touched.
 var came = TransferReceived{Transfer: "t-1", Statement: "s-1", Account: "84102055580000123400005678", Amount: 100_00, ValueOn: "2026-03-12", Title: "ZAM"}
@@ -54,6 +58,50 @@ func TestReceiveReversal(t *testing.T) {
 	given[Reversal](t).when(ReceiveReversal{ReversalReceived: entry}).then(entry).when(ReceiveReversal{entry, &match}).then(match).
 		when(ReceiveReversal{entry, &other}).then()
 	given[Reversal](t).when(ReceiveReversal{}).refused(InvalidInput, "field", "amount", "limit", "0,01")
+}
+
+// A person links a reversal with one transfer, once, and only with one that is large enough.
+func TestLinkReversal(t *testing.T) {
+	entry := ReversalReceived{Reversal: "r-1", Statement: "s-1", Amount: 5}
+	wish := LinkReversal{ReversalMatched: ReversalMatched{Reversal: "r-1", Transfer: "t-1", Reason: "as the bank says", Account: "anna"}, Left: 5}
+	linked := wish.ReversalMatched
+	linked.Rule = ReversedByHand
+	other, silent, small := wish, wish, wish
+	other.Transfer, silent.Reason, small.Left = "t-2", "", 4
+	given[Reversal](t, entry).when(wish).then(linked).when(wish).then()
+	given[Reversal](t, entry, linked).when(other).refused(MoneyMoved)
+	given[Reversal](t, entry).when(silent).refused(InvalidInput, "field", "reason", "limit", fmt.Sprint(ReasonMax))
+	given[Reversal](t, entry).when(small).refused(MoreThanUnmatched, "unmatched", Money(4).String())
+	given[Reversal](t).when(wish).refused(NotFound)
+}
+
+// Many small matches by hand need the second person as one large one does.
+func TestTheLimitCountsTheWholeTransfer(t *testing.T) {
+	open := map[OrderID]Payable{"o-1": {Order: "o-1", Open: 90_00}}
+	wish := func(amount, seen Money) MatchByHand {
+		return MatchByHand{Transfer: "t-1", Parts: []MatchPart{{Order: "o-1", Amount: amount}}, Open: open, Reason: "x", Account: "anna", Limit: 50_00, Seen: seen}
+	}
+	first := TransferMatched{Transfer: "t-1", Order: "o-1", Amount: 30_00, ValueOn: "2026-03-12", Rule: MatchedByHand, Reason: "x", Proposer: "anna"}
+	second := first
+	second.Amount, second.Booking = 20_00, 1
+	proposed := MatchProposed{Transfer: "t-1", Proposal: 1, Parts: []MatchPart{{Order: "o-1", Amount: 20_01}}, Reason: "x", Proposer: "anna"}
+	for i, c := range []struct {
+		past []Event
+		wish MatchByHand
+		want Event
+	}{
+		{[]Event{came}, wish(30_00, 100_00), first},
+		{[]Event{came, first}, wish(20_01, 70_00), proposed},
+		{[]Event{came, first}, wish(20_00, 70_00), second},
+	} {
+		var known Transfer
+		for _, event := range c.past {
+			known.Evolve(event)
+		}
+		if events, err := c.wish.Decide(known); err != nil || !reflect.DeepEqual(events, []Event{c.want}) {
+			t.Errorf("%d: %+v, %v, want %+v", i, events, err, c.want)
+		}
+	}
 }
 
 // What an order has of transfers goes and comes, each booking once, and the order counts as paid only while it is covered.
