@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -132,6 +133,7 @@ type orderView struct {
 	amounts
 	Paid domain.Money `json:"paid"`
 	Open domain.Money `json:"open"` // still to be paid; never negative
+	settlement
 	transferData
 	Lines []orderLine `json:"lines"`
 	Steps []orderStep `json:"steps"`
@@ -141,6 +143,16 @@ type orderView struct {
 	Way           []milestone `json:"-"`
 	Code          *matrix     `json:"-"` // of the transfer; nil: nothing to pay
 }
+
+// settlement is how the money of an order came to be what it is. A list of orders only says what was waived.
+type settlement struct {
+	FromCredit domain.Money `json:"from_credit,omitempty"` // paid with the buyer's credit
+	Waived     domain.Money `json:"waived,omitempty"`      // a small rest that need not be paid
+	Reversed   domain.Money `json:"reversed,omitempty"`    // the bank took it back
+}
+
+// Unusual tells whether there is more to say than what was paid.
+func (s settlement) Unusual() bool { return s.FromCredit != 0 || s.Waived != 0 || s.Reversed != 0 }
 
 // MayChange tells whether the page is worth watching.
 func (o orderView) MayChange() bool {
@@ -207,10 +219,10 @@ type orderStep struct {
 }
 
 func orderViewOf(row projections.OrderRow) orderView {
-	open := max(row.Total.Gross-row.Paid, 0)
+	open := max(row.Total.Gross-row.Paid-row.Waived, 0)
 	view := orderView{ID: row.Order, Number: row.Number, Status: row.Status, At: row.At, DueOn: row.DueOn, PayableUntil: row.PayableUntil,
 		amounts: amountsOf(row.Total),
-		Paid:    row.Paid, Open: open, Lines: []orderLine{}, Steps: []orderStep{},
+		Paid:    row.Paid, Open: open, settlement: settlement{Waived: row.Waived, Reversed: row.Reversed}, Lines: []orderLine{}, Steps: []orderStep{},
 		transferData: transferData{Recipient: row.Bank.Recipient, Account: row.Bank.Account, Title: row.Title}}
 	paid := row.Status == domain.PaidStatus || row.Status == domain.Fulfilled
 	view.orderDocuments = documentsOfOrder(row.Proforma, paid, row.Invoices)
@@ -228,9 +240,10 @@ func orderViewOf(row projections.OrderRow) orderView {
 }
 
 type ordersView struct {
-	Orders []orderView `json:"orders"`
-	Total  int         `json:"total"` // on all pages
-	List   list        `json:"-"`
+	Orders []orderView  `json:"orders"`
+	Total  int          `json:"total"`            // on all pages
+	Credit domain.Money `json:"credit,omitempty"` // paid too much; it pays the next order
+	List   list         `json:"-"`
 }
 
 // showOrders lists what the customer has ordered.
@@ -247,10 +260,31 @@ func (s *Server) showOrders(c *call) (reply, error) {
 		return reply{location: first}, nil
 	}
 	view := ordersView{Orders: []orderView{}, Total: total, List: shown}
+	if view.Credit, err = s.creditOf(c.Context(), c.customer()); err != nil {
+		return reply{}, err
+	}
 	for _, row := range rows {
 		view.Orders = append(view.Orders, orderViewOf(row))
 	}
 	return reply{page: "orders", view: view}, nil
+}
+
+// fromCredit is what was paid of an order with its buyer's credit.
+func (s *Server) fromCredit(ctx context.Context, row projections.OrderRow) (domain.Money, error) {
+	if row.Paid == 0 && row.Reversed == 0 {
+		return 0, nil
+	}
+	return s.Tables.FromCredit(ctx, row.Order)
+}
+
+// creditOf is what a customer has paid too much in all.
+func (s *Server) creditOf(ctx context.Context, customer domain.CustomerID) (domain.Money, error) {
+	rows, err := s.Tables.Credits(ctx, customer)
+	var sum domain.Money
+	for _, row := range rows {
+		sum += row.Amount
+	}
+	return sum, err
 }
 
 func (s *Server) order(c *call, id domain.OrderID) (orderView, error) {
@@ -263,6 +297,9 @@ func (s *Server) order(c *call, id domain.OrderID) (orderView, error) {
 	}
 	view := orderViewOf(row)
 	view.Way = wayOf(view)
+	if view.FromCredit, err = s.fromCredit(c.Context(), row); err != nil {
+		return orderView{}, err
+	}
 	if view.AwaitsMoney() {
 		view.Code, err = matrixOf(row.Bank.TransferCode(view.Open, row.Title))
 	}

@@ -33,6 +33,8 @@ type saleView struct {
 	saleRow
 	Records []saleRecord
 	Skipped []skippedTask
+	Credit  domain.Money // of the buyer, from whatever order
+	Sent    []sentFile   // although the bank took the money back
 }
 
 // saleRecord is an event of an order without its contents.
@@ -66,6 +68,12 @@ func (s *Server) showSale(c *call) (reply, error) {
 	}
 	view := saleView{saleRow: saleRow{orderViewOf(row), row.Buyer, row.BuyerName}}
 	view.DocumentsAt = "/sales/" + string(row.Order)
+	if view.FromCredit, err = s.fromCredit(c.Context(), row); err != nil {
+		return reply{}, err
+	}
+	if view.Credit, err = s.creditOf(c.Context(), row.Buyer); err != nil {
+		return reply{}, err
+	}
 	var order domain.Order
 	reasons := map[string]skippedTask{}
 	for record, err := range s.Log.Read(c.Context(), domain.OrderStream(row.Order), 0) {
@@ -78,6 +86,7 @@ func (s *Server) showSale(c *call) (reply, error) {
 			reasons[e.Task] = skippedTask{Task: e.Task, Reason: e.Reason, Actor: record.Metadata.Actor, At: record.Metadata.At}
 		}
 	}
+	view.Sent = filesSentUnpaid(order)
 	for _, task := range order.Skipped {
 		view.Skipped = append(view.Skipped, reasons[task])
 	}

@@ -175,4 +175,58 @@ func TestAReversalIsLinkedByHand(t *testing.T) {
 	}
 	anna.open(path).wants(t, "bank cofnął", "Pliki aktywacyjne już wysłane", file.Name)
 	anna.open("/transfers").lacks(t, "Cofnięcia bez przelewu")
+	anna.open("/sales/"+order.ID).wants(t, "Pliki aktywacyjne już wysłane", file.Name, "Bank cofnął")
+	w.browser("kowal").open("/orders/"+order.ID).wants(t, "Bank cofnął", "Dane do przelewu")
+}
+
+// TestCreditIsShownToItsOwner shows what a customer has paid too much, and what was paid of an order with it, to the customer and to
+// the vendor's people, and to nobody else.
+func TestCreditIsShownToItsOwner(t *testing.T) {
+	w := newWorld(t)
+	v, stranger, anna := w.browser("kowal"), w.browser("obcy"), w.browser("accounting-1")
+	first, _ := v.orderOf(updateKowal)
+	v.open("/orders").lacks(t, "Nadpłata")
+	order := func(path string) domain.Order {
+		return stateOf[domain.Order](w, domain.OrderStream(domain.OrderID(strings.TrimPrefix(path, "/orders/"))))
+	}
+	gross, number, by := order(first).Total.Gross, order(first).Number, domain.Cause{Command: "book", Actor: "system:import", At: w.server.Now()}
+	do(w, domain.ReceiveTransfer{TransferReceived: domain.TransferReceived{Transfer: "t-1", Statement: "s-1", Account: terms.Bank.Account, Amount: gross + 100_00,
+		ValueOn: "2026-11-22", BookedOn: "2026-11-22", PayerAccount: "12102055580000123400009999"},
+		Matches: []domain.TransferMatched{{Transfer: "t-1", Order: order(first).Order, Number: number, Amount: gross, Rule: domain.MatchedByReference}},
+		Credits: []domain.TransferCredited{{Transfer: "t-1", Customer: kowal, Amount: 100_00, Why: domain.ReleasedOverpaid, Order: order(first).Order}}})
+	if err := bookTransfer(t.Context(), w.log, by, "t-1"); err != nil {
+		t.Fatal(err)
+	}
+	w.settleAll()
+	v.open("/orders").wants(t, "Nadpłata: 100,00")
+	stranger.open("/orders").lacks(t, "Nadpłata")
+	v.open(first).lacks(t, "z nadpłaty")
+	anna.open("/sales/"+string(order(first).Order)).wants(t, "Nadpłata kupującego", "100,00")
+	anna.open("/transfers/t-1").wants(t, "nadpłata: Kuźnia Kowal", "jako nadpłata: Kuźnia Kowal", `name="credit" value="kowal"`)
+	anna.open("/transfers?only=credit").wants(t, "/transfers/t-1")
+
+	second, _ := v.orderOf(newMagazyn)
+	do(w, domain.UseCredit{Transfer: "t-1", Order: order(second), On: "2026-11-22"})
+	if err := bookTransfer(t.Context(), w.log, by, "t-1"); err != nil {
+		t.Fatal(err)
+	}
+	w.settleAll()
+	v.open("/orders").lacks(t, "Nadpłata")
+	v.open(second).wants(t, "W tym z nadpłaty", "100,00")
+	anna.open("/sales/"+string(order(second).Order)).wants(t, "W tym z nadpłaty")
+	gone := anna.post("/transfers/t-1/refunds", "amount", "1,00", "reason", "x", "seen", "10000", "credit", "kowal")
+	refusedWith(t, gone, http.StatusConflict, "W międzyczasie ktoś zmienił")
+}
+
+// TestAWaivedRestIsNotAskedFor shows no transfer for what was waived.
+func TestAWaivedRestIsNotAskedFor(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Vendor.Terms.Tolerance = 10 })
+	v := w.browser("kowal")
+	path, page := v.orderOf(updateKowal)
+	page.wants(t, "Dane do przelewu")
+	w.pay(path, stateOf[domain.Order](w, domain.OrderStream(domain.OrderID(strings.TrimPrefix(path, "/orders/")))).Total.Gross-7)
+	w.settleAll()
+	paid := v.open(path)
+	paid.wants(t, "Darowano", "0,07")
+	paid.lacks(t, "Dane do przelewu")
 }

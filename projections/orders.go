@@ -50,7 +50,11 @@ func (o *orderState) evolve(record domain.Record) {
 	case domain.PaymentReceived:
 		o.Steps = append(o.Steps, OrderStep{What: StepPayment, At: at, Amount: e.Amount})
 	case domain.PaymentTakenBack:
-		o.Steps = append(o.Steps, OrderStep{What: StepPaymentTakenBack, At: at, Amount: e.Amount})
+		what := StepPaymentTakenBack
+		if e.Why == domain.ReleasedOverpaid {
+			what = StepSurplusCredited
+		}
+		o.Steps = append(o.Steps, OrderStep{What: what, At: at, Amount: e.Amount})
 	case domain.UnderpaymentWaived:
 		o.Steps = append(o.Steps, OrderStep{What: StepRestWaived, At: at, Amount: e.Amount})
 	case domain.LetterSent:
@@ -203,12 +207,14 @@ type OrderRow struct {
 	Status       domain.OrderStatus
 	Total        domain.Amounts
 	Paid         domain.Money
-	Title        string // of the transfer
+	Waived       domain.Money // a small rest that need not be paid
+	Title        string       // of the transfer
 	Bank         domain.BankData
 	Lines        []OrderLine
 	Steps        []OrderStep
 	Proforma     domain.ProformaNumber // empty: none was issued
 	Invoices     []domain.InvoiceRecorded
+	Reversed     domain.Money // what the bank took back
 }
 
 // OrderLine is a line with the names behind its identities and how far its activation file has come.
@@ -227,6 +233,7 @@ const (
 	StepConfirmationSent = "confirmation-sent"
 	StepPayment          = "payment"
 	StepPaymentTakenBack = "payment-taken-back"
+	StepSurplusCredited  = "surplus-credited"
 	StepRestWaived       = "rest-waived"
 	StepPaymentNoted     = "payment-noted"
 	StepFileSent         = "file-sent"
@@ -266,7 +273,7 @@ type storedOrder struct {
 }
 
 const orderColumns = `o.id as "order", o.number as numbertext, o.buyer, coalesce(b.name, '') as buyername, o.at, o.due_on as dueon,
-		o.payable_until as payableuntil, o.status, o.net, o.vat, o.gross, o.received as paid, o.title`
+		o.payable_until as payableuntil, o.status, o.net, o.vat, o.gross, o.received as paid, o.waived, o.title`
 
 // The part of the orders that waits for money, the columns by which they can be sorted, and the text in which words are looked for.
 const (
@@ -373,6 +380,11 @@ func (t *Tables) wholeOrder(ctx context.Context, statement *sqlx.Stmt, args ...a
 		return OrderRow{}, false, err
 	}
 	row.Bank, row.Steps = state.Order.Bank, state.Steps
+	for _, back := range state.Order.TakenBack {
+		if back.Why == domain.ReleasedReversed {
+			row.Reversed += back.Amount
+		}
+	}
 	row.Proforma, row.Invoices = state.Order.ProformaNumber, state.Order.Invoices
 	for _, line := range state.Order.Lines {
 		_, issued := state.Issued[line.Line]
