@@ -9,15 +9,16 @@ import (
 )
 
 // ownedProgram is a row of PROGRAMY. Source: R3, R4.
+// Texts are of no named type because templates write those several times as slowly.
 type ownedProgram struct {
-	Licence      domain.LicenceID  `json:"licence"`
+	Licence      string            `json:"licence"`
 	Serial       string            `json:"serial"`
 	Customer     domain.CustomerID `json:"customer"`
 	CustomerName string            `json:"customer_name"`
 	Program      domain.ProgramID  `json:"program"`
 	ProgramName  string            `json:"program_name"`
 	Edition      domain.Edition    `json:"edition"`
-	Version      domain.Version    `json:"version"`
+	Version      string            `json:"version"`
 	Stations     int               `json:"stations"`
 	Email        string            `json:"activation_email"`
 	Paid         bool              `json:"paid"`
@@ -26,6 +27,7 @@ type ownedProgram struct {
 	FileSent     bool              `json:"file_sent"`
 	MayResend    bool              `json:"may_resend"`
 	Updates      int               `json:"possible_updates"`
+	Copy         string            `json:"-"` // program and serial number: which copy a link is about
 }
 
 // pendingOrder is what an unpaid order will make of a licence.
@@ -37,9 +39,10 @@ type pendingOrder struct {
 }
 
 func ownedProgramOf(e projections.Entitlement) ownedProgram {
-	owned := ownedProgram{Licence: e.Licence, Serial: e.Serial, Customer: e.Customer, CustomerName: e.CustomerName, Program: e.Program,
-		ProgramName: e.ProgramName, Edition: e.Edition, Version: e.Version, Stations: e.Stations, Email: e.Email, Paid: e.Paid,
-		Activated: e.Activated, FileSent: e.FileSent, MayResend: e.MayResend, Updates: e.Updates}
+	owned := ownedProgram{Licence: string(e.Licence), Serial: e.Serial, Customer: e.Customer, CustomerName: e.CustomerName, Program: e.Program,
+		ProgramName: e.ProgramName, Edition: e.Edition, Version: string(e.Version), Stations: e.Stations, Email: e.Email, Paid: e.Paid,
+		Activated: e.Activated, FileSent: e.FileSent, MayResend: e.MayResend, Updates: e.Updates,
+		Copy: e.ProgramName + " " + e.Serial}
 	if e.PendingOrder != "" {
 		owned.Pending = &pendingOrder{Number: e.PendingNumber, Edition: e.PendingEdition, Version: e.PendingVersion}
 		if e.PendingOwn {
