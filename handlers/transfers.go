@@ -22,6 +22,7 @@ type transferView struct {
 	Sent      []sentFile                // files of orders that have lost money of this transfer
 	Reversals []projections.ReversalRow // without a transfer, that may take this one back
 	Form      url.Values                // of the match by hand
+	Refused   url.Values                // form of a refund that was refused
 	Mine      bool                      // the reader has proposed the match that waits
 	Reader    string                    // account
 	Limit     domain.Money              // above which a second person has to confirm a match
@@ -163,7 +164,10 @@ func stepsOf(records []domain.Record, names map[domain.CustomerID]string) []tran
 		case domain.TransferReleased:
 			step.Amount, step.Number, step.Why, step.Reason = e.Amount, numbers[e.Order], e.Why, e.Reason
 		case domain.TransferCredited:
-			step.Amount, step.Customer, step.Why, step.Reason = e.Amount, names[e.Customer], e.Why, e.Reason
+			step.Amount, step.Customer, step.Reason = e.Amount, names[e.Customer], e.Reason
+			if e.Why != domain.ReleasedOverpaid { // which the sentence says already
+				step.Why = e.Why
+			}
 		case domain.CreditWithdrawn:
 			step.Amount, step.Customer, step.Why = e.Amount, names[e.Customer], e.Why
 		case domain.MatchProposed:

@@ -195,7 +195,12 @@ func (s *Server) proposeRefund(c *call) (reply, error) {
 				Credit: domain.CustomerID(form.Get("credit")), Reason: strings.TrimSpace(form.Get("reason")), Account: c.account.ID, Seen: seen})
 		}
 	}
-	return s.transferAfter(c, id, "refund-proposed", outcome, err)
+	answer, err := s.transferAfter(c, id, "refund-proposed", outcome, err)
+	if view, ok := answer.view.(transferView); ok {
+		view.Refused = form
+		answer.view = view
+	}
+	return answer, err
 }
 
 // decideRefund is the second accountant's word on a refund, or says that the money has left.

@@ -125,7 +125,7 @@ func TestTwoPeopleSendMoneyBack(t *testing.T) {
 	propose := func(amount, seen string) answer {
 		return anna.post(path+"/refunds", "amount", amount, "reason", "wpłata omyłkowa", "seen", seen)
 	}
-	refusedWith(t, propose("80,01", "8000"), http.StatusConflict, "Do rozdysponowania jest 80,00")
+	refusedWith(t, propose("80,01", "8000"), http.StatusConflict, "Do rozdysponowania jest 80,00", `value="80,01"`, `value="wpłata omyłkowa"`)
 	refusedWith(t, propose("x", "8000"), http.StatusUnprocessableEntity, "Kwota")
 	decided(t, propose("30,00", "8000"), path, "refund-proposed")
 	decided(t, propose("", "5000"), path, "refund-proposed")

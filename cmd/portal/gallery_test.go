@@ -251,7 +251,7 @@ func (g *gallery) distributor() {
 
 // staff looks at the vendor's pages, with something on each.
 func (g *gallery) staff(paid domain.OrderID) {
-	book(g.t, g.portal, bank.Entry{AmountGrosz: 12345, Title: "faktura za lipiec", PayerName: "NIEZNANY PŁATNIK"})
+	book(g.t, g.portal, bank.Entry{AmountGrosz: 12345, Title: "faktura za lipiec", PayerName: "NIEZNANY PŁATNIK", PayerAccount: "12102055580000123400009999"})
 	g.settle(g.t)
 	for user, role := range map[string]string{"ksiegowosc": "accounting", "audytor": "auditor", "operator": "operator"} {
 		v := g.window(g.t)
