@@ -39,7 +39,7 @@ const shapesMax = 64
 // selectShaped asks a question whose text depends on what is looked for, and remembers the statement.
 func (t *Tables) selectShaped(ctx context.Context, rows any, query string, args []any) error {
 	t.shaping.Lock()
-	statement, full := t.shapes[query], len(t.shapes) == shapesMax
+	statement, full := t.shapes[query], len(t.shapes) >= shapesMax
 	t.shaping.Unlock()
 	if statement == nil && full {
 		return t.db.SelectContext(ctx, rows, query, args...)

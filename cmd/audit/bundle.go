@@ -11,7 +11,6 @@ import (
 	"io"
 	"io/fs"
 	"iter"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -81,9 +80,7 @@ func makeBundle(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
-	options.LogOnly, options.Existing = !asked.open, true
-	base, err := foundation.Open(ctx, options)
+	base, err := openFolder(ctx, *data, !asked.open, stderr)
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"slices"
 
@@ -32,9 +31,7 @@ func checkSchema(ctx context.Context, args []string, stdout, stderr io.Writer) e
 	if _, err := foundation.Parse(flags, args, "audit schema [-data DIR]", 0, stdout); err != nil {
 		return err
 	}
-	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
-	options.Existing = true
-	base, err := foundation.Open(ctx, options)
+	base, err := openFolder(ctx, *data, false, stderr)
 	if err != nil {
 		return err
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 
 	"netrom.pl/portal/cmd/internal/foundation"
 )
@@ -16,9 +15,7 @@ func checkViews(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if _, err := foundation.Parse(flags, args, "audit views [-data DIR]", 0, stdout); err != nil {
 		return err
 	}
-	options := foundation.FromEnvironment(*data, foundation.Logger(stderr, slog.LevelWarn))
-	options.Existing = true
-	base, err := foundation.Open(ctx, options)
+	base, err := openFolder(ctx, *data, false, stderr)
 	if err != nil {
 		return err
 	}

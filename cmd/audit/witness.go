@@ -40,8 +40,13 @@ func loadKeys(name, data string) (witness.Keys, error) {
 
 // openLog opens the log of a data folder and nothing else.
 func openLog(ctx context.Context, data string, stderr io.Writer) (*foundation.Foundation, error) {
+	return openFolder(ctx, data, true, stderr)
+}
+
+// openFolder opens a data folder that must be there; without logOnly its Postgres too, and personal fields are opened.
+func openFolder(ctx context.Context, data string, logOnly bool, stderr io.Writer) (*foundation.Foundation, error) {
 	options := foundation.FromEnvironment(data, foundation.Logger(stderr, slog.LevelWarn))
-	options.LogOnly, options.Existing = true, true
+	options.LogOnly, options.Existing = logOnly, true
 	return foundation.Open(ctx, options)
 }
 
