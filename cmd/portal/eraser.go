@@ -300,7 +300,7 @@ func (e *eraser) settleAll(ctx context.Context) error {
 			slowest = at
 		}
 	}
-	last, err := lastPosition(ctx, e.base.Log, slowest)
+	last, err := e.base.LastPosition(ctx, slowest)
 	if err != nil {
 		return err
 	}

@@ -93,7 +93,7 @@ func (w forgetWish) do(ctx context.Context, base *foundation.Foundation, stdin *
 	if err != nil {
 		return err
 	}
-	last, err := lastPosition(ctx, base.Log, 0)
+	last, err := base.LastPosition(ctx, 0)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func newCrowd(t *testing.T) *crowd {
 		c.settleIn(i, name, distributor)
 	}
 	c.waitFor("views", func() error {
-		last, err := lastPosition(t.Context(), c.portal.base.Log, 0)
+		last, err := c.portal.base.LastPosition(t.Context(), 0)
 		if err != nil {
 			return err
 		}
@@ -173,7 +173,7 @@ func (c *crowd) trade() {
 	}
 	play := play{portal: c.portal}
 	c.waitFor("letters", func() error { _, err := play.nothingOwed(c.t.Context()); return err })
-	last, err := lastPosition(c.t.Context(), c.portal.base.Log, 0)
+	last, err := c.portal.base.LastPosition(c.t.Context(), 0)
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -157,7 +157,7 @@ func readingCompanies(b *testing.B, p *portal, companies ...importCustomer) map[
 	if err := newImporter(p.base).load(b.Context(), file); err != nil {
 		b.Fatal(err)
 	}
-	last, err := lastPosition(b.Context(), p.base.Log, 0)
+	last, err := p.base.LastPosition(b.Context(), 0)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -82,7 +82,7 @@ func (p *play) run(ctx context.Context) error {
 
 // nothingOwed waits until the process manager's list has no task whose day has come.
 func (p *play) nothingOwed(ctx context.Context) (string, error) {
-	last, err := lastPosition(ctx, p.portal.base.Log, 0)
+	last, err := p.portal.base.LastPosition(ctx, 0)
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,6 @@ import (
 	"github.com/jmoiron/sqlx"
 
 	"netrom.pl/portal/cmd/internal/foundation"
-	"netrom.pl/portal/domain"
 	"netrom.pl/portal/projections"
 )
 
@@ -99,15 +98,4 @@ func compareWithRebuild(ctx context.Context, base *foundation.Foundation, live *
 		return 0, fmt.Errorf("these tables differ from what the log says: %s (audit views names rows and columns)", strings.Join(differing, ", "))
 	}
 	return tables, nil
-}
-
-// lastPosition is that of the last event after a position, or the position itself if there is none.
-func lastPosition(ctx context.Context, log domain.Log, after domain.Position) (domain.Position, error) {
-	for record, err := range log.History(ctx, after) {
-		if err != nil {
-			return 0, fmt.Errorf("find the end of the log: %w", err)
-		}
-		after = record.Position
-	}
-	return after, nil
 }

@@ -98,7 +98,7 @@ func prepareField(b *testing.B, p *portal) *field {
 		}
 		f.tokens = append(f.tokens, token)
 	}
-	last, err := lastPosition(b.Context(), p.base.Log, 0)
+	last, err := p.base.LastPosition(b.Context(), 0)
 	if err != nil {
 		b.Fatal(err)
 	}

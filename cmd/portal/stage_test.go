@@ -91,7 +91,7 @@ func (s *stage) settle(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), storyPatience)
 	defer cancel()
-	last, err := lastPosition(ctx, s.portal.base.Log, 0)
+	last, err := s.portal.base.LastPosition(ctx, 0)
 	if err == nil {
 		err = s.portal.settle(ctx, last, "programs", "entitlements", "customers", "orders", "carts", "payments", "tasks")
 	}
