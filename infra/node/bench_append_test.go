@@ -32,6 +32,8 @@ import (
 //	T  what a team would use instead: a Postgres table with unique(stream, version), 32 connections
 //	C  1/(1/A + 1/P), what a node could reach that does one after the other, undisturbed
 //
+// C/T says how far a node could be ahead of the table at best.
+//
 //	go test ./infra/node -run '^$' -bench DurableAppend -benchtime 1x
 func BenchmarkDurableAppend(b *testing.B) {
 	for _, callers := range []int{1, 8, 64} {
@@ -61,6 +63,7 @@ func compareAppends(b *testing.B, callers int) {
 	report(b, "N/C", each(func(i int) float64 { return n[i].rate * (1/a[i].rate + 1/p[i].rate) }))
 	report(b, "N/S", each(func(i int) float64 { return n[i].rate / s[i].rate }))
 	report(b, "N/T", each(func(i int) float64 { return n[i].rate / t[i].rate }))
+	report(b, "C/T", each(func(i int) float64 { return 1 / (1/a[i].rate + 1/p[i].rate) / t[i].rate }))
 }
 
 func appender(c *esdb.Client) appendFunc {

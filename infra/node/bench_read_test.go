@@ -37,6 +37,7 @@ func BenchmarkCatchUp(b *testing.B) {
 		reportSide(b, "T", t)
 		report(b, "N/A", each(func(i int) float64 { return n[i].rate / a[i].rate }))
 		report(b, "N/T", each(func(i int) float64 { return n[i].rate / t[i].rate }))
+		report(b, "A/T", each(func(i int) float64 { return a[i].rate / t[i].rate }))
 	}
 }
 
