@@ -90,9 +90,10 @@ var dialects = []subfields{
 }
 
 const (
-	slotSize  = 27 // characters of a slot
-	slotCount = 70 // slots are numbered from 00; 40 to 49 do not occur, but telephone numbers with +48 do
-	filler    = '˙'
+	slotSize      = 27  // characters of a slot
+	slotCount     = 70  // slots are numbered from 00; 40 to 49 do not occur, but telephone numbers with +48 do
+	filler        = '˙' // byte 255 of the code pages for Polish, which marks an empty slot
+	misreadFiller = 'ÿ' // the same byte where somebody saved the file anew, taking it for Latin-1
 )
 
 // slotAt reads the number of the slot that begins at this byte of the text, -1 if none does.
@@ -143,7 +144,7 @@ func (d *subfields) cut(text string) (slots [slotCount]string, found bool) {
 	return slots, open >= 0
 }
 
-func notFiller(r rune) bool { return r != ' ' && r != '\u00a0' && r != filler }
+func notFiller(r rune) bool { return r != ' ' && r != '\u00a0' && r != filler && r != misreadFiller }
 
 // joinTitle puts the slots together without blanks: a word or a number goes on in the next slot.
 func (d *subfields) joinTitle(slots *[slotCount]string) string {

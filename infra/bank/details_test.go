@@ -54,6 +54,16 @@ func unbroken(file string) string {
 	return strings.Join(lines, "\r\n")
 }
 
+// Banks mark an empty slot with byte 255, which is another letter where a file was saved anew as Latin-1 or UTF-8.
+func TestEmptySlots(t *testing.T) {
+	for _, mark := range []string{"˙", "ÿ", "\u00a0", " "} {
+		var got Entry
+		if !dialects[0].read("051~20ZAM 2026/000123-38~21"+mark+"~22"+mark+"~32FIRMA~33"+mark, &got) || got.Title != "ZAM 2026/000123-38" || got.PayerName != "FIRMA" {
+			t.Errorf("slots empty but for %q read as %+v", mark, got)
+		}
+	}
+}
+
 // What decides about the dialect stands at the beginning of a description, and what the payer wrote does not.
 func TestDialectIn(t *testing.T) {
 	for text, want := range map[string]details{
