@@ -17,10 +17,10 @@ import (
 	"netrom.pl/portal/infra/node"
 )
 
-// scriptTamper is "tamper FOLDER nothing|edit|remove|insert|swap|cut": what somebody does to a stopped portal's log who can write to
+// scriptTamper is "tamper FOLDER nothing|edit|remove|insert|swap|cut|restore": what somebody does to a stopped portal's log who can write to
 // its folder. It writes the log anew, event by event, as a node of ours would have written it, and leaves no other trace.
 func scriptTamper(ts *testscript.TestScript, neg bool, args []string) {
-	want(ts, !neg && len(args) == 2 && changes[args[1]] != nil, "tamper FOLDER nothing|edit|remove|insert|swap|cut")
+	want(ts, !neg && len(args) == 2 && changes[args[1]] != nil, "tamper FOLDER nothing|edit|remove|insert|swap|cut|restore")
 	dir := filepath.Join(ts.MkAbs(args[0]), "log")
 	events := storedEvents(ts, dir)
 	ts.Check(os.RemoveAll(dir))
@@ -59,6 +59,12 @@ var changes = map[string]func(events []*esdb.RecordedEvent, at int) []*esdb.Reco
 		return events
 	},
 	"cut": func(events []*esdb.RecordedEvent, at int) []*esdb.RecordedEvent { return events[:at] },
+	"restore": func(events []*esdb.RecordedEvent, at int) []*esdb.RecordedEvent { // an old backup, and what was written after it
+		for _, later := range events[at:] {
+			later.EventID = uuid.New()
+		}
+		return events
+	},
 }
 
 // storedEvents reads the business events of a log.

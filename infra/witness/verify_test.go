@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -12,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/google/uuid"
+
+	"netrom.pl/portal/domain"
 )
 
 var mutations = flag.Int("mutations", 500, "how many random changes of a log are to be found")
@@ -25,8 +29,11 @@ type attack struct {
 }
 
 // attacks are the ways to change a log of which the first signed events are vouched for.
-var attacks = []func(random *rand.Rand, log events, signed int) attack{
-	func(random *rand.Rand, log events, signed int) attack { // edit
+var attacks = []struct {
+	name string
+	do   func(random *rand.Rand, log events, signed int) attack
+}{
+	{"edited", func(random *rand.Rand, log events, signed int) attack {
 		i := random.IntN(signed)
 		fields := []string{"data", "metadata", "type", "stream", "revision", "position", "time of creation"}
 		field := fields[random.IntN(len(fields))]
@@ -47,17 +54,17 @@ var attacks = []func(random *rand.Rand, log events, signed int) attack{
 			e.CreatedAt = e.CreatedAt.Add(tick)
 		}
 		return attack{log, Altered, int64(i), field}
-	},
-	func(random *rand.Rand, log events, signed int) attack { // edit what only an identity tells
+	}},
+	{"identity edited", func(random *rand.Rand, log events, signed int) attack {
 		i := random.IntN(signed)
 		log[i].ID = someID(random)
 		return attack{log, Replaced, int64(i), ""}
-	},
-	func(random *rand.Rand, log events, signed int) attack { // delete some
+	}},
+	{"removed", func(random *rand.Rand, log events, signed int) attack {
 		i := random.IntN(signed)
 		return attack{slices.Delete(log, i, min(len(log)-1, i+1+random.IntN(3))), Removed, int64(i), ""}
-	},
-	func(random *rand.Rand, log events, signed int) attack { // insert
+	}},
+	{"inserted", func(random *rand.Rand, log events, signed int) attack {
 		i := random.IntN(signed)
 		e := log[random.IntN(len(log))]
 		e.ID = someID(random)
@@ -67,8 +74,8 @@ var attacks = []func(random *rand.Rand, log events, signed int) attack{
 			log[j].Position++
 		}
 		return attack{log, Inserted, int64(i), ""}
-	},
-	func(random *rand.Rand, log events, signed int) attack { // swap what two events say, each in the other's position
+	}},
+	{"swapped", func(random *rand.Rand, log events, signed int) attack { // swap what two events say, each in the other's position
 		i := random.IntN(signed)
 		j := i + 1 + random.IntN(len(log)-i-1)
 		if j < signed {
@@ -79,11 +86,28 @@ var attacks = []func(random *rand.Rand, log events, signed int) attack{
 		log[i], log[j] = log[j], log[i] // an event that came after the checkpoint in place of one that was signed
 		log[i].Position, log[j].Position = log[j].Position, log[i].Position
 		return attack{log, Inserted, int64(i), ""}
-	},
-	func(random *rand.Rand, log events, signed int) attack { // truncate
+	}},
+	{"truncated", func(random *rand.Rand, log events, signed int) attack {
 		i := random.IntN(signed)
 		return attack{log[:i], Truncated, int64(i), ""}
-	},
+	}},
+	{"old backup restored and written on", func(random *rand.Rand, log events, signed int) attack {
+		i, last := random.IntN(signed), log[signed-1].Position
+		log = slices.Clone(log)[:i+1+random.IntN(len(log)-i)]
+		position := domain.Position(0)
+		if i > 0 {
+			position = log[i-1].Position
+		}
+		for j := i; j < len(log); j++ {
+			position += domain.Position(2 + random.IntN(3))
+			log[j].ID, log[j].Position, log[j].Data = someID(random), position, fmt.Appendf(nil, `{"amount":%d}`, random.IntN(1e6))
+		}
+		kind := Replaced
+		if log[i].Position > last { // nothing stands where something was signed
+			kind = Removed
+		}
+		return attack{log, kind, int64(i), ""}
+	}},
 }
 
 func flipped(random *rand.Rand, content []byte) []byte {
@@ -94,11 +118,9 @@ func flipped(random *rand.Rand, content []byte) []byte {
 
 // TestEveryChangeBeforeTheLastCheckpointIsFoundAndNamed changes a log at random. Every second time the attacker, who has the data
 // folder but not the auditor's, also computes the tree anew, and signs it with a key of his own.
-// Run more with: go test ./infra/witness -run EveryChange -mutations 10000 -timeout 1h
+// Run more with: scripts/faults mutations
 func TestEveryChangeBeforeTheLastCheckpointIsFoundAndNamed(t *testing.T) {
-	seed := rand.Uint64()
-	t.Logf("seed %d", seed)
-	random := rand.New(rand.NewPCG(seed, 0))
+	random := seeded(t)
 	const signed, total = 300, 330
 	dir, export := t.TempDir(), t.TempDir()
 	var checkpoints []Named
@@ -107,30 +129,45 @@ func TestEveryChangeBeforeTheLastCheckpointIsFoundAndNamed(t *testing.T) {
 	}
 	forged := t.TempDir()
 	witnessed(t, forged, "", history(3, signed)) // what an attacker's tree looks like: sound, and not the one that was signed
+	right := history(1, total)
+	counts := map[string]int{}
 	for n := range *mutations {
-		a := attacks[n%len(attacks)](random, history(1, total), signed)
+		kind := attacks[n%len(attacks)]
+		a := kind.do(random, slices.Clone(right), signed)
 		copies := []*Folder{OpenFolder(dir)}
-		if n%2 == 1 {
+		if random.IntN(2) == 1 {
 			copies = []*Folder{OpenFolder(forged), OpenFolder(export)}
 		}
-		report, err := Verify(t.Context(), a.log, checkpoints, copies)
-		if err != nil {
-			t.Fatal(err)
-		}
-		d := report.Difference
-		switch {
-		case d == nil:
-			t.Fatalf("mutation %d, %s at %d: nothing is found", n, a.kind, a.index)
-		case d.Kind != a.kind || d.Index != a.index || a.field != "" && !slices.Equal(d.Fields, []string{a.field}):
-			t.Fatalf("mutation %d, %s of %s at %d: found is %+v", n, a.kind, a.field, a.index, d)
-		case d.Signed.Position != history(1, total)[a.index].Position:
-			t.Fatalf("mutation %d, %s at %d: named is %s", n, a.kind, a.index, d)
-		}
-		// Without a copy of the tree it is still found, between two checkpoints.
-		report, err = Verify(t.Context(), a.log, checkpoints, nil)
-		if err != nil || report.Difference == nil || report.Difference.Index > a.index || report.Difference.Checkpoint.Size <= a.index {
-			t.Fatalf("mutation %d, %s at %d: without a copy found is %+v: %v", n, a.kind, a.index, report.Difference, err)
-		}
+		a.mustBeNamed(t, n, checkpoints, copies, right[a.index].Position)
+		counts[kind.name]++
+	}
+	var told []string
+	for _, name := range slices.Sorted(maps.Keys(counts)) {
+		told = append(told, fmt.Sprintf("%s %d", name, counts[name]))
+	}
+	t.Logf("%d changes, each found and named: %s", *mutations, strings.Join(told, ", "))
+}
+
+// mustBeNamed wants verifying to say exactly what was done.
+func (a attack) mustBeNamed(t *testing.T, n int, checkpoints []Named, copies []*Folder, position domain.Position) {
+	t.Helper()
+	report, err := Verify(t.Context(), a.log, checkpoints, copies)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := report.Difference
+	switch {
+	case d == nil:
+		t.Fatalf("mutation %d, %s at %d: nothing is found", n, a.kind, a.index)
+	case d.Kind != a.kind || d.Index != a.index || a.field != "" && !slices.Equal(d.Fields, []string{a.field}):
+		t.Fatalf("mutation %d, %s of %s at %d: found is %+v", n, a.kind, a.field, a.index, d)
+	case d.Signed.Position != position:
+		t.Fatalf("mutation %d, %s at %d: named is %s", n, a.kind, a.index, d)
+	}
+	// Without a copy of the tree it is still found, between two checkpoints.
+	report, err = Verify(t.Context(), a.log, checkpoints, nil)
+	if err != nil || report.Difference == nil || report.Difference.Index > a.index || report.Difference.Checkpoint.Size <= a.index {
+		t.Fatalf("mutation %d, %s at %d: without a copy found is %+v: %v", n, a.kind, a.index, report.Difference, err)
 	}
 }
 
