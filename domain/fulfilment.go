@@ -109,6 +109,7 @@ const (
 	PaymentNoteTask TaskKind = "payment-note" // letter: the money has arrived
 	ActivateTask    TaskKind = "activation"   // issue and send the activation file of a line (R14)
 	BookTask        TaskKind = "book"         // book a matched transfer on its order
+	ReverseTask     TaskKind = "reverse"      // take back the money of a transfer that a reversal was found to take back
 	LoginTask       TaskKind = "login"        // letter: user name and one-time link (R1)
 
 	RemindTask      TaskKind = "reminder"      // letter: the money is due soon

@@ -129,7 +129,7 @@ func (m *market) moveMoney() {
 	case 6:
 		do(m, DecideRefund{Transfer: id, Refund: len(transfer.Refunds), Yes: m.number("no", 0, 3) > 0, Reason: "no", Account: who})
 	case 7:
-		do(m, PayRefund{RefundPaid{Transfer: id, Refund: len(transfer.Refunds), PaidOn: "2026-04-03"}})
+		do(m, PayRefund{RefundPaid: RefundPaid{Transfer: id, Refund: len(transfer.Refunds), PaidOn: "2026-04-03"}})
 	case 8:
 		m.once(UseCredit{Transfer: id, Order: order, On: "2026-04-04"})
 	default:

@@ -243,12 +243,13 @@ func (t Transfer) refund(number int) (Refund, error) {
 // PayRefund says that a confirmed refund has left the account. Twice is harmless.
 type PayRefund struct {
 	RefundPaid
+	Account string // of the person who says so; empty: a statement shows it
 }
 
 // Stream of the transfer.
 func (c PayRefund) Stream() string { return TransferStream(c.Transfer) }
 
-// Decide refuses what nobody has confirmed.
+// Decide refuses what nobody has confirmed, and the word of the person who proposed it. Source: four eyes.
 func (c PayRefund) Decide(known Transfer) ([]Event, error) {
 	refund, err := known.refund(c.Refund)
 	switch {
@@ -258,6 +259,8 @@ func (c PayRefund) Decide(known Transfer) ([]Event, error) {
 		return nil, nil
 	case refund.State != RefundAgreed:
 		return nil, refuse(RefundOver)
+	case c.Account != "" && c.Account == refund.Proposer:
+		return nil, refuse(SamePerson)
 	}
 	if _, err := c.PaidOn.plus(0); err != nil {
 		return nil, refuse(InvalidInput, "field", "paid_on", "limit", fmt.Sprint(len("2006-01-02")))

@@ -1,8 +1,11 @@
 package domain
 
 import (
+	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 )
 
 // ReceiveReversal records an entry by which the bank takes a transfer back, and the transfer if it was found. Twice is harmless.
@@ -119,6 +122,16 @@ const (
 	ReversedByHand      = "reversal-by-hand-1"   // a person found it
 )
 
+// refundNamed is a title of a refund inside the title of a debit.
+var refundNamed = regexp.MustCompile(`ZWROT [0-9A-F]{8}-[0-9]+\b`)
+
+// RefundTitle is what an accountant writes on the transfer that pays a refund, so that the statement which shows it settles the refund
+// even when others have the same amount and account.
+func RefundTitle(id TransferID, refund int) string {
+	const digits = 8 // of the transfer's identity
+	return fmt.Sprintf("ZWROT %s-%d", strings.ToUpper(string(id[:min(len(id), digits)])), refund)
+}
+
 // Arrivals are the transfers that a bank may take back, and the refunds that it may pay. It is a fold of the log; the zero value is
 // empty. Not safe for concurrent use.
 type Arrivals struct {
@@ -194,15 +207,17 @@ func (a *Arrivals) reversible(ids []TransferID, amount Money, whole bool) []Tran
 	return found
 }
 
-// Refund finds the one confirmed refund that outgoing money pays: the amount and the account must be its own. debit is the entry of
-// the statement, so that the same entry never pays a second one.
-func (a *Arrivals) Refund(debit TransferID, payee string, amount Money) (id TransferID, refund int, ok bool) {
-	if _, done := a.debits[debit]; done || payee == "" {
+// Refund finds the one confirmed refund that outgoing money pays: amount and account must be its own and, where the title names a
+// refund as [RefundTitle] does, that one must be meant. The same entry of a statement never pays a second one.
+func (a *Arrivals) Refund(debit ReversalReceived) (id TransferID, refund int, ok bool) {
+	if _, done := a.debits[debit.Reversal]; done || debit.PayerAccount == "" {
 		return "", 0, false
 	}
+	named := refundNamed.FindString(foldTitle(debit.Title))
 	for transfer := range a.refunds {
 		for _, r := range a.transfers[transfer].Refunds {
-			if r.State == RefundAgreed && r.Amount == amount && r.PayeeAccount == payee {
+			meant := named == "" || named == RefundTitle(transfer, r.Refund)
+			if meant && r.State == RefundAgreed && r.Amount == debit.Amount && r.PayeeAccount == debit.PayerAccount {
 				if ok {
 					return "", 0, false
 				}

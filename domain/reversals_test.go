@@ -75,6 +75,70 @@ func TestLinkReversal(t *testing.T) {
 	given[Reversal](t).when(wish).refused(NotFound)
 }
 
+// A debit settles a refund when amount and account agree, and the title unless it names none.
+func TestADebitSettlesTheRefundThatItPays(t *testing.T) {
+	const one, two = TransferID("1f0c9a3b-0000-5000-8000-000000000000"), TransferID("2f0c9a3b-0000-5000-8000-000000000000")
+	refund := func(a *Arrivals, id TransferID, amounts ...Money) {
+		a.See(TransferReceived{Transfer: id, Amount: 100_00, PayerAccount: "payer"})
+		for i, amount := range amounts {
+			a.See(RefundProposed{Transfer: id, Refund: i + 1, Amount: amount, PayeeAccount: "payer", Proposer: "anna"})
+			a.See(RefundConfirmed{Transfer: id, Refund: i + 1, Confirmer: "olga"})
+		}
+	}
+	for name, c := range map[string]struct {
+		amount        Money
+		payee, title  string
+		want          TransferID
+		refund, again int // again: refund of want that is paid already
+	}{
+		"the only one":             {30_00, "payer", "zwrot", one, 2, 0},
+		"another account":          {30_00, "other", "zwrot", "", 0, 0},
+		"no account":               {30_00, "", "zwrot", "", 0, 0},
+		"another amount":           {30_01, "payer", "zwrot", "", 0, 0},
+		"two of them":              {20_00, "payer", "zwrot", "", 0, 0},
+		"two of them, one named":   {20_00, "payer", "Zwrot 2f0c9a3b-1 dziekujemy", two, 1, 0},
+		"two of them, one paid":    {20_00, "payer", "zwrot", two, 1, 1},
+		"named, another account":   {20_00, "other", RefundTitle(two, 1), "", 0, 0},
+		"named, another amount":    {30_00, "payer", RefundTitle(two, 1), "", 0, 0},
+		"the only one, misnamed":   {30_00, "payer", RefundTitle(one, 1), "", 0, 0},
+		"the only one, named":      {30_00, "payer", RefundTitle(one, 2) + "\nKLIENT", one, 2, 0},
+		"longer number than named": {20_00, "payer", RefundTitle(two, 1) + "2", "", 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var a Arrivals
+			refund(&a, one, 20_00, 30_00)
+			refund(&a, two, 20_00)
+			if c.again > 0 {
+				a.See(RefundPaid{Transfer: one, Refund: c.again, Debit: "d-0"})
+			}
+			debit := ReversalReceived{Reversal: "d-1", Amount: c.amount, PayerAccount: c.payee, Title: c.title}
+			id, n, ok := a.Refund(debit)
+			if id != c.want || n != c.refund || ok != (c.want != "") {
+				t.Errorf("it pays refund %d of %q, %t", n, id, ok)
+			}
+			if ok {
+				a.See(RefundPaid{Transfer: id, Refund: n, Debit: "d-1"})
+				if id, n, ok := a.Refund(debit); ok {
+					t.Errorf("the same entry pays refund %d of %q too", n, id)
+				}
+			}
+		})
+	}
+}
+
+// A statement's word, or that of anybody but the proposer, settles a confirmed refund.
+func TestTheProposerDoesNotSettleTheRefund(t *testing.T) {
+	proposed := RefundProposed{Transfer: "t-1", Refund: 1, Amount: 30_00, Proposer: "anna"}
+	paid := RefundPaid{Transfer: "t-1", Refund: 1, PaidOn: "2026-04-03"}
+	s := func() *scene[Transfer] {
+		return given[Transfer](t, came, proposed, RefundConfirmed{Transfer: "t-1", Refund: 1, Confirmer: "olga"})
+	}
+	s().when(PayRefund{paid, "anna"}).refused(SamePerson)
+	s().when(PayRefund{paid, "olga"}).then(paid).when(PayRefund{paid, "anna"}).then()
+	s().when(PayRefund{RefundPaid: paid}).then(paid)
+	given[Transfer](t, came, proposed).when(PayRefund{paid, "olga"}).refused(RefundOver)
+}
+
 // Many small matches by hand need the second person as one large one does.
 func TestTheLimitCountsTheWholeTransfer(t *testing.T) {
 	open := map[OrderID]Payable{"o-1": {Order: "o-1", Open: 90_00}}

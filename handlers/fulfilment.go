@@ -90,8 +90,7 @@ func (f *Fulfilment) WorkOff(ctx context.Context) (int, error) {
 	}
 	streams := map[string]projections.TaskRow{}
 	for _, row := range rows {
-		finishing := row.Task.Kind == domain.PlaceTask || row.Task.Kind == domain.BookTask
-		if !finishing || f.Now().Sub(row.Since) >= graceBeforeFinishing {
+		if !finishes(row.Task.Kind) || f.Now().Sub(row.Since) >= graceBeforeFinishing {
 			streams[row.Stream+string(row.Order)] = row
 		}
 	}
@@ -115,6 +114,11 @@ func (f *Fulfilment) WorkOff(ctx context.Context) (int, error) {
 	return len(streams), err
 }
 
+// finishes tells whether a task ends what somebody else has begun: a request or an import that did not come to its end.
+func finishes(kind domain.TaskKind) bool {
+	return kind == domain.PlaceTask || kind == domain.BookTask || kind == domain.ReverseTask
+}
+
 // finish does what one row of the task list asks for.
 func (f *Fulfilment) finish(ctx context.Context, row projections.TaskRow) error {
 	switch row.Task.Kind {
@@ -122,6 +126,8 @@ func (f *Fulfilment) finish(ctx context.Context, row projections.TaskRow) error 
 		return f.place(ctx, row.Buyer, row.Order)
 	case domain.BookTask:
 		return f.book(ctx, row.Transfer)
+	case domain.ReverseTask:
+		return f.reverse(ctx, row.Stream)
 	case domain.LoginTask:
 		return f.greet(ctx, row.Customer)
 	}

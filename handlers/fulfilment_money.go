@@ -7,6 +7,21 @@ import (
 	"netrom.pl/portal/domain"
 )
 
+// reverse takes back the money of a reversal that was linked with its transfer, whoever left that undone.
+func (f *Fulfilment) reverse(ctx context.Context, stream string) error {
+	reversal, err := domain.Load[domain.Reversal](ctx, f.Log, stream)
+	if err != nil {
+		return err
+	}
+	if reversal.State.Match == nil {
+		return fmt.Errorf("take back %s: it is not linked with a transfer", stream)
+	}
+	by := domain.Cause{Command: domain.NameID("reverse", stream), Actor: fulfilmentActor, Correlation: reversal.Last.Metadata.Correlation,
+		Causation: reversal.Last.ID, At: f.Now()}
+	_, err = reverseTransfer(ctx, f.Log, by, *reversal.State.Match, reversal.State.ReversalReceived)
+	return err
+}
+
 // useCredit pays an order as far as its buyer's credit goes, before the letter says what is left to pay. An order that is done once
 // more finds less open, or nothing.
 func (f *Fulfilment) useCredit(ctx context.Context, d dossier, task domain.Task) (dossier, error) {

@@ -126,7 +126,7 @@ func bookTransfer(ctx context.Context, log domain.Log, by domain.Cause, id domai
 // payRefund marks the confirmed refund that a debit pays.
 func (c *Cashier) payRefund(ctx context.Context, by domain.Cause, entry Outgoing) (Departure, error) {
 	departure, debit := Departure{Outgoing: entry}, entry.ReversalReceived
-	id, refund, ok := c.arrived.Refund(debit.Reversal, debit.PayerAccount, debit.Amount)
+	id, refund, ok := c.arrived.Refund(debit)
 	if !ok {
 		return departure, nil
 	}

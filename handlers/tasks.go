@@ -38,11 +38,9 @@ type taskRow struct {
 // IsUpcoming tells that the task is not owed yet.
 func (t taskRow) IsUpcoming() bool { return t.Age < 0 }
 
-// Retryable tells whether a person's wish makes any difference: submissions and bookings are tried again all the time, and
-// nothing is done before its day.
-func (t taskRow) Retryable() bool {
-	return !t.IsUpcoming() && t.Task.Kind != domain.PlaceTask && t.Task.Kind != domain.BookTask
-}
+// Retryable tells whether a person's wish makes any difference: what is finished is tried again all the time, and nothing is done
+// before its day.
+func (t taskRow) Retryable() bool { return !t.IsUpcoming() && !finishes(t.Task.Kind) }
 
 // lagMax is the largest lag that is counted, in events; beyond it a view is just far behind.
 const lagMax = 1000

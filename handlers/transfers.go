@@ -29,6 +29,11 @@ type transferView struct {
 	Today     domain.Day
 }
 
+// RefundTitle is what to write on the transfer that pays a refund.
+func (v transferView) RefundTitle(refund int) string {
+	return domain.RefundTitle(v.Transfer.Transfer, refund)
+}
+
 // transferOrder is what an order has of a transfer.
 type transferOrder struct {
 	Order  domain.OrderID

@@ -226,7 +226,7 @@ func (s *Server) decideRefund(c *call) (reply, error) {
 			err = invalidInput("paid_on", "–"+string(today))
 			break
 		}
-		outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "refund"), domain.PayRefund{RefundPaid: paid})
+		outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "refund"), domain.PayRefund{RefundPaid: paid, Account: c.account.ID})
 	default:
 		err = invalidInput("wish", "confirm, reject, paid")
 	}

@@ -136,9 +136,12 @@ func TestTwoPeopleSendMoneyBack(t *testing.T) {
 	decided(t, olga.post(path+"/refunds/2", "wish", "reject", "reason", "jednak na zamówienie"), path, "refund-rejected")
 	anna.open("/transfers").wants(t, "zatwierdzony, do zapłaty")
 	for _, day := range []string{"", "jutro", "2026-11-24"} {
-		refusedWith(t, anna.post(path+"/refunds/1", "wish", "paid", "paid_on", day), http.StatusUnprocessableEntity)
+		refusedWith(t, olga.post(path+"/refunds/1", "wish", "paid", "paid_on", day), http.StatusUnprocessableEntity)
 	}
-	decided(t, anna.post(path+"/refunds/1", "wish", "paid", "paid_on", "2026-11-23"), path, "refund-paid")
+	refusedWith(t, anna.post(path+"/refunds/1", "wish", "paid", "paid_on", "2026-11-23"), http.StatusConflict, "musi podjąć druga osoba")
+	anna.open(path).lacks(t, "Zwrot zapłacony")
+	olga.open(path).wants(t, "Zwrot zapłacony", "ZWROT T-1-1")
+	decided(t, olga.post(path+"/refunds/1", "wish", "paid", "paid_on", "2026-11-23"), path, "refund-paid")
 	if b := bucketsOf(w, path); b.Refunds != 30_00 || b.Unmatched != 50_00 {
 		t.Errorf("the money is at %+v", b)
 	}

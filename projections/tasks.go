@@ -26,7 +26,8 @@ var tasks = View{
 			domain.OrderExpired, domain.OrderRevived, domain.OrderLapsed, domain.BalanceLetterSent,
 			domain.CustomerRegistered, domain.LoginGranted, domain.LoginLetterSent, domain.LoginLetterFailed, domain.LoginLetterSkipped,
 			domain.PersonalDataErased,
-			domain.CartSubmitted, domain.CartReturned, domain.TransferMatched, domain.TransferReleased:
+			domain.CartSubmitted, domain.CartReturned, domain.TransferMatched, domain.TransferReleased,
+			domain.ReversalMatched, domain.TransferReversed:
 			return true
 		}
 		return false
@@ -34,18 +35,19 @@ var tasks = View{
 	See: seeTasks,
 }
 
-// duties is what the view remembers of one stream: of an order, a customer, a cart or a transfer.
+// duties is what the view remembers of one stream: of an order, a customer, a cart, a transfer or a reversal.
 type duties struct {
 	Order    *domain.Order           `json:"order,omitempty"`
 	Customer *domain.Customer        `json:"customer,omitempty"` // identity and logins only
 	Placing  map[domain.OrderID]bool `json:"placing,omitempty"`  // submissions of the cart that are not placed yet
 	Bookings []domain.Booking        `json:"bookings,omitempty"` // of the transfer, until their orders know of them
+	Reverses domain.TransferID       `json:"reverses,omitempty"` // the transfer of the reversal, until its money is taken back
 	Since    map[string]time.Time    `json:"since,omitempty"`    // by task
 }
 
 // over tells that nothing about the stream need be remembered.
 func (d *duties) over() bool {
-	return d.Order == nil && d.Customer == nil && len(d.Placing) == 0 && len(d.Bookings) == 0
+	return d.Order == nil && d.Customer == nil && len(d.Placing) == 0 && len(d.Bookings) == 0 && d.Reverses == ""
 }
 
 // streamsOf are the streams whose duties a record changes: its own, and the one that it relieves.
@@ -57,6 +59,8 @@ func streamsOf(record domain.Record) []string {
 		return []string{record.Stream, domain.TransferStream(e.Transfer)}
 	case domain.PaymentTakenBack:
 		return []string{record.Stream, domain.TransferStream(e.Transfer)}
+	case domain.TransferReversed:
+		return []string{domain.ReversalStream(e.Reversal)}
 	}
 	return []string{record.Stream}
 }
@@ -103,6 +107,8 @@ func (d *duties) evolve(stream string, record domain.Record, all map[string]*dut
 		d.evolveSubmissions(record.Event)
 	case "transfer":
 		d.evolveBooking(record.Event, all)
+	case "reversal":
+		d.evolveReversal(record.Event)
 	}
 	since := map[string]time.Time{}
 	for _, task := range d.owed() {
@@ -159,6 +165,15 @@ func (d *duties) evolveBooking(event domain.Event, all map[string]*duties) {
 	}
 }
 
+func (d *duties) evolveReversal(event domain.Event) {
+	switch e := event.(type) {
+	case domain.ReversalMatched:
+		d.Reverses = e.Transfer
+	case domain.TransferReversed:
+		d.Reverses = ""
+	}
+}
+
 // owed lists what the stream obliges the process manager to do.
 func (d *duties) owed() []domain.Task {
 	var tasks []domain.Task
@@ -177,6 +192,9 @@ func (d *duties) owed() []domain.Task {
 	}
 	for _, booking := range d.Bookings {
 		tasks = append(tasks, domain.Task{ID: bookTaskID(booking.Booking), Kind: domain.BookTask, Copy: booking.Booking})
+	}
+	if d.Reverses != "" {
+		tasks = append(tasks, domain.Task{ID: string(domain.ReverseTask), Kind: domain.ReverseTask})
 	}
 	return tasks
 }
@@ -207,6 +225,8 @@ func (d *duties) rows(stream string) []TaskRow {
 		case domain.BookTask:
 			at := slices.IndexFunc(d.Bookings, func(b domain.Booking) bool { return b.Booking == task.Copy })
 			row.Transfer, row.Order = domain.TransferID(id), d.Bookings[at].Order
+		case domain.ReverseTask:
+			row.Transfer = d.Reverses
 		default:
 			row.Order, row.Buyer, row.Customer = d.Order.Order, d.Order.Buyer, d.Order.Buyer
 		}
@@ -284,7 +304,7 @@ func until(task domain.Task) string {
 
 // TaskRow is something that is owed. Which of the identities are filled depends on the kind: Order, Customer and Buyer
 // for an order and for a submission to be placed, Customer for a login letter (Task.ID is "login-" and the account,
-// Task.Copy the number of its link), Transfer and Order for a payment to be booked.
+// Task.Copy the number of its link), Transfer and Order for a payment to be booked, Transfer for a reversal.
 type TaskRow struct {
 	Stream   string
 	Order    domain.OrderID
