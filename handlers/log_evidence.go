@@ -3,6 +3,8 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"netrom.pl/portal/domain"
@@ -22,6 +24,23 @@ var (
 	ErrNotSigned = errors.New("no checkpoint covers the event yet")
 	ErrAltered   = errors.New("the event is not the one that was signed")
 )
+
+// proveTogether proves two events against one checkpoint, one proof behind the other. Another checkpoint may be signed in between: then once more.
+func (s *Server) proveTogether(ctx context.Context, first, second domain.Position) ([]byte, error) {
+	for {
+		one, err := s.Evidence.Prove(ctx, first)
+		if err != nil {
+			return nil, fmt.Errorf("prove event %d: %w", first, err)
+		}
+		two, err := s.Evidence.Prove(ctx, second)
+		if err != nil {
+			return nil, fmt.Errorf("prove event %d: %w", second, err)
+		}
+		if one.Checkpoint == two.Checkpoint {
+			return slices.Concat(one.File, two.File), nil
+		}
+	}
+}
 
 // StoredEvent is an event as its server keeps it: nothing is decoded, and personal fields stay sealed.
 type StoredEvent struct {

@@ -20,7 +20,7 @@ func (w *world) openWitness(store *eventstore.Store) *evidence {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.witness = opened
+	w.witness, w.signs = opened, dir
 	return &evidence{prover: witness.NewProver(dir, log)}
 }
 

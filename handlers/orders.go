@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strconv"
 	"time"
 
 	"netrom.pl/portal/domain"
@@ -328,31 +327,6 @@ func (s *Server) showOrder(c *call) (reply, error) {
 		answer.notice = c.say("programs.resent")
 	}
 	return answer, err
-}
-
-// downloadActivationFile hands an activation file that was issued to the buyer of its order, byte for byte as it was sent.
-func (s *Server) downloadActivationFile(c *call) (reply, error) {
-	name, err := c.name("order")
-	if err != nil {
-		return reply{}, err
-	}
-	text, err := c.name("line")
-	if err != nil {
-		return reply{}, err
-	}
-	line, err := strconv.Atoi(text)
-	if err != nil {
-		return reply{}, domain.Refusal{Code: domain.NotFound}
-	}
-	known, err := domain.Load[domain.Order](c.Context(), s.Log, domain.OrderStream(domain.OrderID(name)))
-	if err != nil {
-		return reply{}, err
-	}
-	issued := known.State.Files[line].Issued
-	if !known.State.Exists() || known.State.Buyer != c.customer() || issued == nil || len(issued.File) == 0 {
-		return reply{}, domain.Refusal{Code: domain.NotFound}
-	}
-	return reply{download: &download{contentType: "application/octet-stream", name: issued.Name, content: issued.File}}, nil
 }
 
 // cancelOrder ends an order for which no money has come.

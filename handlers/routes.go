@@ -167,6 +167,7 @@ func routes() []route {
 		{get, "/orders/{order}", page, customers, viewsOfOrders, (*Server).showOrder},
 		{get, "/orders/{order}/changes", page, customers, viewsOfOrders, (*Server).watchOrder},
 		{get, "/orders/{order}/files/{line}", page, customers, nil, (*Server).downloadActivationFile},
+		{get, "/orders/{order}/files/{line}/proof", page, customers, nil, (*Server).downloadReleaseProof},
 		{get, "/orders/{order}/documents/{document}", page, customers, nil, (*Server).downloadDocument},
 		{post, "/orders/{order}/cancel", page, customers, viewsOfOrders, (*Server).cancelOrder},
 
@@ -242,6 +243,7 @@ func routes() []route {
 		{get, "/api/orders", api, customers, viewsOfOrders, (*Server).showOrders},
 		{get, "/api/orders/{order}", api, customers, viewsOfOrders, (*Server).showOrder},
 		{get, "/api/orders/{order}/files/{line}", api, customers, nil, (*Server).downloadActivationFile},
+		{get, "/api/orders/{order}/files/{line}/proof", api, customers, nil, (*Server).downloadReleaseProof},
 		{get, "/api/orders/{order}/documents/{document}", api, customers, nil, (*Server).downloadDocument},
 		{post, "/api/orders/{order}/cancel", api, customers, viewsOfOrders, (*Server).cancelOrder},
 

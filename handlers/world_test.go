@@ -58,6 +58,7 @@ type world struct {
 	people   *people
 	logged   *lines
 	witness  *witness.Witness // signs when it is told to
+	signs    string           // the witness's folder
 	last     atomic.Uint64    // position of the last event that was arranged
 	ids      atomic.Uint64
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -59,7 +60,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"start": scriptStart, "hold": scriptHold, "signal": scriptSignal, "ends": scriptEnds, "gone": scriptGone, "await": scriptAwait, "nobody": scriptNobody,
-			"http": scriptHTTP, "login": scriptLogin, "form": scriptForm,
+			"http": scriptHTTP, "download": scriptDownload, "login": scriptLogin, "form": scriptForm,
 			"statement": scriptStatement, "fill": scriptFill, "attachment": scriptAttachment, "damage": scriptDamage, "tamper": scriptTamper,
 			"operator": scriptOperator, "sql": scriptSQL, "traces": scriptTraces,
 		},
@@ -225,6 +226,27 @@ func scriptHTTP(ts *testscript.TestScript, neg bool, args []string) {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
 	printAnswer(ts, request)
+}
+
+// scriptDownload is "download PATH FILE": keeps what the portal at $URL answers; what does not exist yet is awaited.
+func scriptDownload(ts *testscript.TestScript, neg bool, args []string) {
+	want(ts, !neg && len(args) == 2, "download PATH FILE")
+	for deadline := time.Now().Add(scriptPatience); ; time.Sleep(100 * time.Millisecond) {
+		request, err := http.NewRequest(http.MethodGet, ts.Getenv("URL")+args[0], nil)
+		ts.Check(err)
+		request.Header.Set("Authorization", "Bearer "+ts.Getenv("TOKEN"))
+		response, err := http.DefaultClient.Do(request)
+		ts.Check(err)
+		content, err := io.ReadAll(response.Body)
+		ts.Check(errors.Join(err, response.Body.Close()))
+		switch {
+		case response.StatusCode == http.StatusOK:
+			ts.Check(os.WriteFile(ts.MkAbs(args[1]), content, 0o644))
+			return
+		case response.StatusCode != http.StatusConflict && response.StatusCode != http.StatusNotFound || time.Now().After(deadline):
+			ts.Fatalf("%s: %s\n%s", args[0], response.Status, content)
+		}
+	}
 }
 
 // scriptLogin is "login USER PASSWORD" and gives $TOKEN to the http commands that follow.
