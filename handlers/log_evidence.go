@@ -16,6 +16,8 @@ type Evidence interface {
 	Stored(ctx context.Context, at domain.Position) (event StoredEvent, ok bool, err error)
 	// Prove answers ErrNotSigned as long as no checkpoint covers the event, ErrAltered when another one was signed in its place.
 	Prove(ctx context.Context, at domain.Position) (Proof, error)
+	// Newest answers the newest signed checkpoint with the proof that it continues the first so many events; ErrNotSigned when there is none.
+	Newest(oldSize int64) (Checkpoint, error)
 	Witnessed() Witnessed
 }
 
@@ -48,6 +50,13 @@ type StoredEvent struct {
 	Data      []byte
 	Metadata  []byte
 	Leaf      string // hash in the tree, base64
+}
+
+// Checkpoint is a signed statement of what is in the log.
+type Checkpoint struct {
+	Size         int64
+	Note         []byte // signed
+	Continuation []byte // the note with the proof before it, as C2SP tlog-witness has it
 }
 
 // Proof is a file that shows that an event is in the log.

@@ -79,4 +79,16 @@ func (e *evidence) Prove(ctx context.Context, at domain.Position) (Proof, error)
 	return Proof{Index: p.Index, Size: p.Checkpoint.Size, Root: p.Checkpoint.Root.String(), Checkpoint: string(p.Checkpoint.Note), File: p.Proof}, err
 }
 
+func (e *evidence) Newest(oldSize int64) (Checkpoint, error) {
+	c, err := e.prover.Newest()
+	if errors.Is(err, witness.ErrNotCovered) {
+		return Checkpoint{}, ErrNotSigned
+	}
+	if err != nil {
+		return Checkpoint{}, err
+	}
+	continuation, err := e.prover.Continue(c, oldSize)
+	return Checkpoint{Size: c.Size, Note: c.Note, Continuation: continuation.Text()}, err
+}
+
 func (e *evidence) Witnessed() Witnessed { return e.witnessed }

@@ -172,7 +172,7 @@ func (m *accessMatrix) path(route route, relation string) string {
 		path += "?stream=" + m.objects[relation]["{stream}"]
 	}
 	return strings.NewReplacer("{link}", "none", "{letter}", "none", "{number}", "1", "{file}", "portal.css", "{line}", "1", "{program}", "magazyn",
-		"{task}", "confirmation", "{document}", "proforma-pl", "{month}", "2026-11", "{report}", "journal", "{format}", "csv").Replace(path)
+		"{task}", "confirmation", "{document}", "proforma-pl", "{month}", "2026-11", "{report}", "journal", "{format}", "csv", "{size}", "1").Replace(path)
 }
 
 func (m *accessMatrix) ask(route route, caller matrixCaller, relation, site string) *httptest.ResponseRecorder {

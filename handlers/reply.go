@@ -66,6 +66,7 @@ const (
 	userNameUnsuitable = "user-name-unsuitable"
 	userNameTaken      = "user-name-taken"
 	tooManyWatchers    = "too-many-watchers"
+	tooManyRequests    = "too-many-requests"
 	emailUnusual       = "email-unusual"
 	booksTooLarge      = "books-too-large"
 	notSigned          = "not-signed"
@@ -108,6 +109,7 @@ var statuses = map[string]int{
 	noFileChosen:              http.StatusUnprocessableEntity,
 	orderUnknown:              http.StatusUnprocessableEntity,
 	tooManyWatchers:           http.StatusTooManyRequests,
+	tooManyRequests:           http.StatusTooManyRequests,
 }
 
 // fieldsOf refusals that are about the same field on every page that has it.
@@ -262,7 +264,7 @@ func (s *Server) refuse(w http.ResponseWriter, c *call, refusal domain.Refusal) 
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	case methodNotAllowed:
 		w.Header().Set("Allow", s.allowed(c.Request))
-	case notYetVisible:
+	case notYetVisible, tooManyRequests:
 		w.Header().Set("Retry-After", "1")
 	}
 	var err error

@@ -251,6 +251,8 @@ func routes() []route {
 		{get, "/health/live", plain, everyone, nil, (*Server).tellLive},
 		{get, "/health/ready", plain, everyone, nil, (*Server).tellReady},
 		{get, "/static/{file}", plain, everyone, nil, (*Server).sendStatic},
+		{get, "/witness/checkpoint", plain, everyone, nil, (*Server).sendCheckpoint},
+		{get, "/witness/consistency/{size}", plain, everyone, nil, (*Server).sendContinuation},
 	}
 }
 

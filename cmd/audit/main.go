@@ -11,6 +11,7 @@ func main() {
 		{Name: "trace", Does: "print what led to what in an order or a request, and what released its activation files", Run: printTrace},
 		{Name: "watch", Does: "print the events of a running portal as they arrive", Run: watchLog},
 		{Name: "verify", Does: "hash every event anew and compare with signed checkpoints", Run: verifyLog},
+		{Name: "cosign", Does: "watch a portal from another machine: cosign its newest checkpoint if that continues all that was seen before", Run: cosign},
 		{Name: "prove", Does: "print the proof that an event is in the log", Run: prove},
 		{Name: "verify-proof", Does: "check such a proof offline", Run: verifyProof},
 		{Name: "bundle", Does: "write events, proofs and files about an order, a customer or a period into one file", Run: makeBundle},

@@ -58,7 +58,9 @@ func verifyLog(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		names = append(names, name)
 		return nil
 	})
-	if _, err := foundation.Parse(flags, args, "audit verify [-data DIR] [-keys FILE] [-checkpoint FILE]...", 0, stdout); err != nil {
+	var witnesses witnessKeys
+	witnesses.flag(flags)
+	if _, err := foundation.Parse(flags, args, "audit verify [-data DIR] [-keys FILE] [-checkpoint FILE]... [-witness-key KEY]...", 0, stdout); err != nil {
 		return err
 	}
 	keys, err := loadKeys(*keyList, *data)
@@ -78,6 +80,9 @@ func verifyLog(ctx context.Context, args []string, stdout, stderr io.Writer) err
 		return fmt.Errorf("verify the log: %w", err)
 	}
 	if err := e.judge(report, stdout); err != nil {
+		return err
+	}
+	if err := witnesses.judge(report.Agreed, stdout); err != nil {
 		return err
 	}
 	if *keyList == "" {

@@ -51,6 +51,19 @@ func (e *evidence) Prove(ctx context.Context, at domain.Position) (handlers.Proo
 	return handlers.Proof{Index: proven.Index, Size: c.Size, Root: c.Root.String(), Checkpoint: string(c.Note), File: proven.Proof}, nil
 }
 
+// Newest is [handlers.Evidence].
+func (e *evidence) Newest(oldSize int64) (handlers.Checkpoint, error) {
+	c, err := e.prover.Newest()
+	if errors.Is(err, witness.ErrNotCovered) {
+		return handlers.Checkpoint{}, handlers.ErrNotSigned
+	}
+	if err != nil {
+		return handlers.Checkpoint{}, err
+	}
+	continuation, err := e.prover.Continue(c, oldSize)
+	return handlers.Checkpoint{Size: c.Size, Note: c.Note, Continuation: continuation.Text()}, err
+}
+
 // Witnessed is [handlers.Evidence].
 func (e *evidence) Witnessed() handlers.Witnessed {
 	e.mu.Lock()

@@ -214,19 +214,24 @@ func createKey(path string, keys Keys) (Key, error) {
 	return loadKey(path)
 }
 
-func loadKey(path string) (Key, error) {
+// readPrivately reads the file of a private key, without the blanks around it, unless others may read it, too.
+func readPrivately(path string) (string, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return Key{}, fmt.Errorf("load witness key: %w", err)
+		return "", err
 	}
 	if open := info.Mode().Perm() & 0o077; open != 0 {
-		return Key{}, fmt.Errorf("load witness key: others may read or write %s (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
+		return "", fmt.Errorf("others may read or write %s (mode %04o): run chmod 600 on it", path, info.Mode().Perm())
 	}
 	text, err := readAtMost(path, 4<<10)
+	return strings.TrimSpace(string(text)), err
+}
+
+func loadKey(path string) (Key, error) {
+	private, err := readPrivately(path)
 	if err != nil {
 		return Key{}, fmt.Errorf("load witness key: %w", err)
 	}
-	private := strings.TrimSpace(string(text))
 	signer, err := note.NewSigner(private)
 	if err != nil {
 		return Key{}, fmt.Errorf("load witness key: %s holds no key (%w): put it back from its backup", path, err)

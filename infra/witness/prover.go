@@ -2,10 +2,7 @@ package witness
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -32,17 +29,7 @@ type Evidence struct {
 // Prove proves the event at a position against the newest checkpoint; ErrNotCovered when that does not cover it yet, or none
 // was signed.
 func (p *Prover) Prove(ctx context.Context, at domain.Position) (Evidence, error) {
-	keys, err := LoadKeys(filepath.Join(p.folder.Dir, KeysFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return Evidence{}, ErrNotCovered
-	}
-	if err != nil {
-		return Evidence{}, err
-	}
-	c, err := p.folder.readCheckpoint(keys)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Evidence{}, ErrNotCovered
-	}
+	c, err := p.Newest()
 	if err != nil {
 		return Evidence{}, err
 	}
