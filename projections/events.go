@@ -19,6 +19,7 @@ var events = View{
 	Tables:   []string{"events", "event_subjects", "event_days"},
 	Concerns: func(domain.Event) bool { return true },
 	See:      seeEvents,
+	Rest:     250 * time.Millisecond, // auditors are few; at 2000 events a second a transaction has some 500
 }
 
 func seeEvents(ctx context.Context, s *Session, page []domain.Record) error {

@@ -24,6 +24,9 @@ type View struct {
 	// See takes records, all of which concern the view, in the order of the log, inside one transaction. What it writes
 	// depends on the records alone, not on how they are cut into pages.
 	See func(ctx context.Context, s *Session, page []domain.Record) error
+	// Rest is how long the view rests after a page that was not large, so that under load more records share a transaction. Whoever
+	// waits for the view in this process ends its rest; elsewhere they wait so much longer. 0: some milliseconds, see pauseShare.
+	Rest time.Duration
 }
 
 // All lists the views of the portal.

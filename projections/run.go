@@ -128,11 +128,24 @@ func (o *owner) run(ctx context.Context) error {
 		began := time.Now()
 		err := o.take(following, page)
 		if len(page) < pageLarge {
-			sleep(following, min(pauseShare*time.Since(began), pauseMax))
+			o.rest(following, time.Since(began))
 		}
 		return err
 	})
 	return o.leave(ctx, err)
+}
+
+// rest waits after a small page that took so long.
+func (o *owner) rest(ctx context.Context, took time.Duration) {
+	if o.view.Rest == 0 {
+		sleep(ctx, min(pauseShare*took, pauseMax))
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-wanted(o.db, o.view.Name):
+	case <-time.After(o.view.Rest):
+	}
 }
 
 // errSeen wraps what take returns, so that Follow's own errors can be told from it.

@@ -520,3 +520,45 @@ func TestSettle(t *testing.T) {
 		}
 	}
 }
+
+// TestRest lets a view rest for as long as nobody waits for it: what comes meanwhile is one page.
+func TestRest(t *testing.T) {
+	t.Parallel()
+	w := stand(t).open()
+	view, pages := w.counting(), 0
+	see := view.See
+	view.See = func(ctx context.Context, s *Session, page []domain.Record) error {
+		pages++
+		return see(ctx, s, page)
+	}
+	view.Rest = time.Hour
+	w.run(view)
+	w.settleAt(w.db, view.Name)
+	for round := range 3 {
+		before := pages
+		for i := range 20 {
+			do[domain.Customer](w, domain.GrantLogin{Customer: alfa, Account: fmt.Sprintf("user-%d-%d", round, i), Link: 1})
+		}
+		w.settleAt(w.db, view.Name)
+		if pages > before+2 { // one of them may have begun before the last event came
+			t.Errorf("20 events were %d pages", pages-before)
+		}
+	}
+	w.checkCounted()
+}
+
+// TestRestEnds shows a view to another process when its rest is over.
+func TestRestEnds(t *testing.T) {
+	t.Parallel()
+	w := stand(t).open()
+	view := w.counting()
+	view.Rest = 50 * time.Millisecond
+	w.run(view)
+	elsewhere := must(sqlx.Connect("postgres", w.url+w.searchPath("views")))
+	defer elsewhere.Close()
+	for i := range 3 {
+		do[domain.Customer](w, domain.GrantLogin{Customer: alfa, Account: fmt.Sprintf("user-%d", i), Link: 1})
+		w.settleAt(elsewhere, view.Name)
+	}
+	w.checkCounted()
+}

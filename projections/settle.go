@@ -20,6 +20,7 @@ type watermarks struct {
 	at      map[string]domain.Position // by view
 	changed map[string]uint64          // by view: the number of its last change, or of the beginning of its turn
 	moved   chan struct{}              // closed at the next change; nil when nobody waits
+	wanted  map[string]chan struct{}   // by view: has room for one word that somebody waits for it
 }
 
 // here holds the watermarks of this process by database handle, and changes counts the changes of all its views. Both
@@ -36,7 +37,7 @@ func mark(db *sqlx.DB, view string, at domain.Position, changed bool) {
 	defer hereMu.Unlock()
 	marks := here[db]
 	if marks == nil {
-		marks = &watermarks{at: map[string]domain.Position{}, changed: map[string]uint64{}}
+		marks = &watermarks{at: map[string]domain.Position{}, changed: map[string]uint64{}, wanted: map[string]chan struct{}{}}
 		here[db] = marks
 	}
 	marks.at[view] = at
@@ -44,7 +45,20 @@ func mark(db *sqlx.DB, view string, at domain.Position, changed bool) {
 		changes++
 		marks.changed[view] = changes
 	}
+	if marks.wanted[view] == nil {
+		marks.wanted[view] = make(chan struct{}, 1)
+	}
 	marks.wake()
+}
+
+// wanted hears of whoever waits for a view that this process runs. A word may be old: from somebody who has seen it meanwhile.
+func wanted(db *sqlx.DB, view string) <-chan struct{} {
+	hereMu.Lock()
+	defer hereMu.Unlock()
+	if marks := here[db]; marks != nil {
+		return marks.wanted[view]
+	}
+	return nil
 }
 
 // edition numbers what some views show: as long as the number is the same, none of their tables has changed. It is not
@@ -141,8 +155,8 @@ func (m *watermarks) wake() {
 	}
 }
 
-// behind splits the views that have not come to a position into those that run here, with a channel that closes when
-// one of them moves, and the others.
+// behind splits the views that have not come to a position into those that run here, which are told that somebody waits, with a channel
+// that closes when one of them moves, and the others.
 func behind(db *sqlx.DB, at domain.Position, views []string) (local int, moved <-chan struct{}, elsewhere []string) {
 	hereMu.Lock()
 	defer hereMu.Unlock()
@@ -156,6 +170,10 @@ func behind(db *sqlx.DB, at domain.Position, views []string) (local int, moved <
 			elsewhere = append(elsewhere, view)
 		} else if seen < at {
 			local++
+			select {
+			case marks.wanted[view] <- struct{}{}:
+			default: // it has been told
+			}
 		}
 	}
 	return local, marks.wait(), elsewhere
