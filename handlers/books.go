@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"html/template"
@@ -18,12 +17,8 @@ import (
 	"netrom.pl/portal/projections/books"
 )
 
-const (
-	// booksFolds is how many reports are folded at the same time; others wait for their turn.
-	booksFolds = 1
-	// booksFileMax is the largest file that the pages hand out, in bytes; the program accounts writes larger ones.
-	booksFileMax = 64 << 20
-)
+// booksFileMax is the largest file that the pages hand out, in bytes; the program accounts writes larger ones.
+const booksFileMax = 64 << 20
 
 // BooksWords says the books in one of the portal's languages. Programs print them too.
 func BooksWords(l domain.Language) books.Words {
@@ -92,7 +87,7 @@ type booksCell struct {
 	Right bool // figures stand to the right
 }
 
-// booksPage is a [books.Printer] that keeps the rows of one page, and of the balance what its chart shows.
+// booksPage is a [books.Leaf] that keeps the rows of one page, and of the balance what its chart shows.
 type booksPage struct {
 	words       *words
 	say         books.Words
@@ -142,6 +137,15 @@ func (p *booksPage) Row(cells []any) error {
 	}
 	p.table.Groups[last].Rows = append(p.table.Groups[last].Rows, row)
 	return nil
+}
+
+// Skip is [books.Leaf.Skip].
+func (p *booksPage) Skip(rows int) bool {
+	if p.rows+rows > p.first && p.rows < p.first+listRows {
+		return false
+	}
+	p.rows, p.table.Empty = p.rows+rows, p.table.Empty && rows == 0
+	return true
 }
 
 // cell of the books as people read it. Nothing is not written as zero.
@@ -210,7 +214,7 @@ func (s *Server) showBooks(c *call) (reply, error) {
 		return reply{page: "books", subject: c.say("books.report." + report), view: view, refusal: refusal, field: refusal.Facts["field"]}, nil
 	}
 	page := &booksPage{words: spoken[c.language], say: BooksWords(c.language), first: (number - 1) * listRows}
-	if view.Seal, err = s.printBooks(c.Context(), report, question, page); err != nil {
+	if view.Seal, err = s.books.Print(c.Context(), report, question, page); err != nil {
 		return reply{}, err
 	}
 	view.Formats = []string{"csv", "xlsx", "jsonl"}
@@ -265,17 +269,6 @@ func reportOf(c *call) (string, error) {
 	return report, err
 }
 
-// printBooks folds the log when it is its turn.
-func (s *Server) printBooks(ctx context.Context, report string, question books.Question, out books.Printer) (books.Seal, error) {
-	select {
-	case s.folds <- struct{}{}:
-		defer func() { <-s.folds }()
-	case <-ctx.Done():
-		return books.Seal{}, ctx.Err()
-	}
-	return books.Print(ctx, s.Log, report, question, out)
-}
-
 // bookFormats are the files that the pages hand out, by name, with their content type.
 var bookFormats = map[string]struct{ contentType, extension string }{
 	"csv":     {"text/csv; charset=utf-8", "csv"},
@@ -304,7 +297,7 @@ func (s *Server) downloadBooks(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	seal, err := s.printBooks(c.Context(), report, question, out)
+	seal, err := s.books.Print(c.Context(), report, question, out)
 	if errors.Is(err, errFileTooLarge) {
 		err = domain.Refusal{Code: booksTooLarge}
 	}

@@ -66,8 +66,8 @@ type Server struct {
 	uploads     uploads
 	debts       debts
 	importing   chan struct{} // one element while statements are imported
-	folds       chan struct{} // one element for each report of the books that is folded
-	checkpoints pace          // of strangers who ask for them
+	books       *books.Kept
+	checkpoints pace // of strangers who ask for them
 }
 
 // action does what one route is for. A domain.Refusal is a sentence for whoever asked; every other error broke something.
@@ -83,7 +83,7 @@ const settleMax = 2 * time.Second
 // outside input can cause.
 func New(o Options) *Server {
 	s := &Server{Options: o, router: mux.NewRouter().SkipClean(true), patience: settleMax, heartbeat: heartbeatEvery, sessionLook: sessionEvery, importing: make(chan struct{}, 1),
-		folds: make(chan struct{}, booksFolds), checkpoints: pace{every: checkpointsEvery, burst: checkpointsBurst}}
+		books: books.Keep(o.Log), checkpoints: pace{every: checkpointsEvery, burst: checkpointsBurst}}
 	for _, route := range routes() {
 		methods := []string{route.Method}
 		if route.Method == http.MethodGet {

@@ -322,6 +322,9 @@ func (w *world) checkAgainstTheLog() {
 	if totals := must(w.tables.Totals(ctx)); totals != w.totals() {
 		w.t.Errorf("totals %+v, by the log %+v", totals, w.totals())
 	}
+	if c := w.differ(10); c.Differ() {
+		w.t.Errorf("the tables are not what the log says: %v", c.Exceptions)
+	}
 	w.checkOrdersAgainstTheLog()
 	w.checkUpdatesAgainstTheLog()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"log/slog"
 
 	"netrom.pl/portal/cmd/internal/foundation"
@@ -67,19 +68,73 @@ func runReconcile(ctx context.Context, args []string, stdout, stderr io.Writer) 
 }
 
 func reconcileWith(ctx context.Context, base *foundation.Foundation, selected selectors, question books.Question, logOnly bool, stdout, stderr io.Writer) error {
-	seal, err := books.Print(ctx, watch(base.Log, stderr), books.ReconcileReport, question, selected.text(stdout))
+	read := &figured{Source: watch(base.Log, stderr)}
+	if !logOnly {
+		read.figures = projections.NewFigures(base.Log)
+	}
+	seal, err := books.Print(ctx, read, books.ReconcileReport, question, selected.text(stdout))
 	switch {
 	case err != nil:
 		return err
 	case logOnly:
 		fmt.Fprintln(stdout, "The portal's tables were left out.")
 	default:
-		err = compareTables(ctx, base, seal.To, projections.Totals(seal.Totals), stdout)
+		err = compareRows(ctx, base, seal.To, read.figures, stdout)
 	}
 	if seal.Exceptions > 0 {
 		err = errors.Join(err, errExceptions)
 	}
 	return err
+}
+
+// figured shows the log to the figures while a report reads it.
+type figured struct {
+	books.Source
+	figures *projections.Figures // nil: none
+}
+
+// History is [domain.Log.History].
+func (f *figured) History(ctx context.Context, after domain.Position) iter.Seq2[domain.Record, error] {
+	return func(yield func(domain.Record, error) bool) {
+		for record, err := range f.Source.History(ctx, after) {
+			if err == nil && f.figures != nil {
+				err = f.figures.See(ctx, record)
+			}
+			if !yield(record, err) {
+				return
+			}
+		}
+	}
+}
+
+// rowsMax is how many rows that are not as the log says are named; the others are counted.
+const rowsMax = 1_000
+
+// compareRows holds every order, transfer and reversal of the log against the read models of the portal.
+func compareRows(ctx context.Context, base *foundation.Foundation, at domain.Position, told *projections.Figures, stdout io.Writer) error {
+	views, err := base.SettledViews(ctx, at)
+	if err != nil {
+		return err
+	}
+	defer views.Close()
+	found, err := told.Compare(ctx, views, rowsMax)
+	if err != nil {
+		return err
+	}
+	for _, exception := range found.Exceptions {
+		fmt.Fprintln(stdout, exception)
+	}
+	if found.More > 0 {
+		fmt.Fprintf(stdout, "and %d more\n", found.More)
+	}
+	if err := sameTotals(found.Log, found.Tables, stdout); err != nil {
+		return err
+	}
+	if found.Differ() {
+		return errTables
+	}
+	fmt.Fprintf(stdout, "Row by row they say the same: %d orders, %d transfers, %d reversals.\n", found.Orders, found.Transfers, found.Reversals)
+	return nil
 }
 
 // compareTables reads the same totals from the read models of the portal.
@@ -98,6 +153,10 @@ func compareTables(ctx context.Context, base *foundation.Foundation, at domain.P
 	if err != nil {
 		return fmt.Errorf("read the portal's totals: %w", err)
 	}
+	return sameTotals(told, shown, stdout)
+}
+
+func sameTotals(told, shown projections.Totals, stdout io.Writer) error {
 	if shown != told {
 		fmt.Fprintln(stdout, "From the log:")
 		printTotals(stdout, told)
@@ -110,4 +169,4 @@ func compareTables(ctx context.Context, base *foundation.Foundation, at domain.P
 }
 
 // errTables says that read models are wrong.
-var errTables = errors.New("the portal's tables do not add up to what the log says; portal rebuild names the tables that differ")
+var errTables = errors.New("the portal's tables do not say what the log says; portal rebuild names the tables that differ")

@@ -20,8 +20,6 @@ const (
 
 // journal prints every entry as it comes, one row a posting.
 type journal struct {
-	out       Printer
-	begun     bool
 	running   map[int]Turnover // by year
 	turnovers map[Account]Turnover
 	reversals [][]any
@@ -30,20 +28,17 @@ type journal struct {
 // errUnbalanced says that an entry's debits and credits differ, which is a mistake in this program.
 var errUnbalanced = errors.New("debits and credits differ")
 
-func (j *journal) begin() error {
-	if j.begun {
-		return nil
-	}
-	j.begun, j.running, j.turnovers = true, map[int]Turnover{}, map[Account]Turnover{}
-	return j.out.Table(Table{JournalTable, []Column{{"number", Text, true}, {"position", Whole, true}, {"recorded_at", Moment, true}, {"effective_on", Date, true},
+func (j *journal) begin(out Printer) error {
+	j.running, j.turnovers = map[int]Turnover{}, map[Account]Turnover{}
+	return out.Table(Table{JournalTable, []Column{{"number", Text, true}, {"position", Whole, true}, {"recorded_at", Moment, true}, {"effective_on", Date, true},
 		{"late_of", Date, true}, {"event", Text, true}, {"document", Text, true}, {"actor", Text, true}, {"on_behalf_of", Text, true}, {"event_id", Text, true},
 		{"reverses", Whole, true}, {"account", Code, false}, {"detail", Text, false}, {"debit", Amount, false}, {"credit", Amount, false},
 		{"running_debit", Amount, false}, {"running_credit", Amount, false}}})
 }
 
-func (j *journal) see(_ domain.Record, e *Entry) error {
-	if err := j.begin(); err != nil || e == nil {
-		return err
+func (j *journal) see(_ domain.Record, e *Entry, out Printer) error {
+	if e == nil {
+		return nil
 	}
 	if !e.balanced() {
 		return fmt.Errorf("entry %s of position %d: %w", e.Number, e.Position, errUnbalanced)
@@ -55,7 +50,7 @@ func (j *journal) see(_ domain.Record, e *Entry) error {
 		running := j.running[e.Number.Year].plus(p)
 		j.running[e.Number.Year] = running
 		j.turnovers[p.Account] = j.turnovers[p.Account].plus(p)
-		err := j.out.Row([]any{e.Number.String(), e.Position, e.RecordedAt.UTC(), e.On, e.LateOf, e.Event, e.Document, e.Actor, e.OnBehalfOf, e.ID, e.Reverses,
+		err := out.Row([]any{e.Number.String(), e.Position, e.RecordedAt.UTC(), e.On, e.LateOf, e.Event, e.Document, e.Actor, e.OnBehalfOf, e.ID, e.Reverses,
 			string(p.Account), p.Detail, p.Debit, p.Credit, running.Debit, running.Credit})
 		if err != nil {
 			return err
@@ -65,28 +60,25 @@ func (j *journal) see(_ domain.Record, e *Entry) error {
 }
 
 // end links every reversed entry with its reversal, and sums up years and accounts.
-func (j *journal) end() error {
-	if err := j.begin(); err != nil {
-		return err
-	}
-	if err := j.out.Table(Table{ReversalsTable, []Column{{"position", Whole, false}, {"reversed_by", Text, false}, {"reversed_at", Whole, false}, {"effective_on", Date, false}}}); err != nil {
+func (j *journal) end(out Printer) error {
+	if err := out.Table(Table{ReversalsTable, []Column{{"position", Whole, false}, {"reversed_by", Text, false}, {"reversed_at", Whole, false}, {"effective_on", Date, false}}}); err != nil {
 		return err
 	}
 	slices.SortStableFunc(j.reversals, func(a, b []any) int { return cmp.Compare(a[0].(domain.Position), b[0].(domain.Position)) })
 	for _, row := range j.reversals {
-		if err := j.out.Row(row); err != nil {
+		if err := out.Row(row); err != nil {
 			return err
 		}
 	}
-	if err := j.out.Table(Table{"years", []Column{{"year", Whole, false}, {"debit", Amount, false}, {"credit", Amount, false}}}); err != nil {
+	if err := out.Table(Table{"years", []Column{{"year", Whole, false}, {"debit", Amount, false}, {"credit", Amount, false}}}); err != nil {
 		return err
 	}
 	for _, year := range slices.Sorted(maps.Keys(j.running)) {
-		if err := j.out.Row([]any{year, j.running[year].Debit, j.running[year].Credit}); err != nil {
+		if err := out.Row([]any{year, j.running[year].Debit, j.running[year].Credit}); err != nil {
 			return err
 		}
 	}
-	return printTurnovers(j.out, j.turnovers)
+	return printTurnovers(out, j.turnovers)
 }
 
 // printTurnovers prints the accounts with their sums, which must be the same on both sides.
@@ -112,12 +104,13 @@ func printTurnovers(out Printer, turnovers map[Account]Turnover) error {
 
 // balance is the trial balance, by month and in all.
 type balance struct {
-	out    Printer
 	months map[string]map[Account]Turnover
 	all    map[Account]Turnover
 }
 
-func (b *balance) see(_ domain.Record, e *Entry) error {
+func (b *balance) begin(Printer) error { return nil }
+
+func (b *balance) see(_ domain.Record, e *Entry, _ Printer) error {
 	if e == nil {
 		return nil
 	}
@@ -138,11 +131,11 @@ func (b *balance) see(_ domain.Record, e *Entry) error {
 	return nil
 }
 
-func (b *balance) end() error {
-	if err := printTurnovers(b.out, b.all); err != nil {
+func (b *balance) end(out Printer) error {
+	if err := printTurnovers(out, b.all); err != nil {
 		return err
 	}
-	if err := b.out.Table(Table{MonthsTable, []Column{{"month", Text, true}, {"account", Code, false}, {"debit", Amount, false}, {"credit", Amount, false}, {"balance", Amount, false}}}); err != nil {
+	if err := out.Table(Table{MonthsTable, []Column{{"month", Text, true}, {"account", Code, false}, {"debit", Amount, false}, {"credit", Amount, false}, {"balance", Amount, false}}}); err != nil {
 		return err
 	}
 	sums := map[Account]Turnover{}
@@ -153,7 +146,7 @@ func (b *balance) end() error {
 				continue
 			}
 			sums[account] = Turnover{sums[account].Debit + t.Debit, sums[account].Credit + t.Credit}
-			if err := b.out.Row([]any{month, string(account), t.Debit, t.Credit, sums[account].Balance()}); err != nil {
+			if err := out.Row([]any{month, string(account), t.Debit, t.Credit, sums[account].Balance()}); err != nil {
 				return err
 			}
 		}

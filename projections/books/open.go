@@ -12,27 +12,28 @@ import (
 // open lists what is not settled, account by account.
 type open struct {
 	books *Books
-	out   Printer
 }
 
-func (o *open) see(domain.Record, *Entry) error { return nil }
+func (o *open) begin(Printer) error { return nil }
 
-func (o *open) end() error {
+func (o *open) see(domain.Record, *Entry, Printer) error { return nil }
+
+func (o *open) end(out Printer) error {
 	orders := slices.SortedFunc(maps.Values(o.books.orders), func(a, b *order) int {
 		return cmp.Or(cmp.Compare(a.Number.Year, b.Number.Year), cmp.Compare(a.Number.Sequence, b.Number.Sequence))
 	})
-	if err := o.unpaid(orders); err != nil {
+	if err := o.unpaid(out, orders); err != nil {
 		return err
 	}
-	if err := o.prepaid(orders); err != nil {
+	if err := o.prepaid(out, orders); err != nil {
 		return err
 	}
-	return o.ofTransfers()
+	return o.ofTransfers(out)
 }
 
 // unpaid are the orders that wait for money.
-func (o *open) unpaid(orders []*order) error {
-	if err := o.out.Table(Table{"unpaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Code, false}, {"due_on", Date, false},
+func (o *open) unpaid(out Printer, orders []*order) error {
+	if err := out.Table(Table{"unpaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Code, false}, {"due_on", Date, false},
 		{"gross", Amount, false}, {"paid", Amount, false}, {"open", Amount, false}}}); err != nil {
 		return err
 	}
@@ -42,17 +43,17 @@ func (o *open) unpaid(orders []*order) error {
 			continue
 		}
 		gross, paid, left = gross+order.Total.Gross, paid+order.PaidAmount(), left+order.Open()
-		if err := o.out.Row([]any{order.Number.String(), string(order.Buyer), string(order.Status()), order.DueOn, order.Total.Gross, order.PaidAmount(), order.Open()}); err != nil {
+		if err := out.Row([]any{order.Number.String(), string(order.Buyer), string(order.Status()), order.DueOn, order.Total.Gross, order.PaidAmount(), order.Open()}); err != nil {
 			return err
 		}
 	}
-	return o.out.Row([]any{SumRow, "", "", domain.Day(""), gross, paid, left})
+	return out.Row([]any{SumRow, "", "", domain.Day(""), gross, paid, left})
 }
 
 // prepaid are the balances of the orders' accounts: money for what is not delivered yet, or too much of it; below 0 what was delivered
 // and is not paid any more.
-func (o *open) prepaid(orders []*order) error {
-	if err := o.out.Table(Table{"prepaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Code, false}, {"gross", Amount, false},
+func (o *open) prepaid(out Printer, orders []*order) error {
+	if err := out.Table(Table{"prepaid", []Column{{"order", Text, false}, {"buyer", Text, false}, {"status", Code, false}, {"gross", Amount, false},
 		{"paid", Amount, false}, {"delivered", Amount, false}, {"overpaid", Amount, false}, {"balance", Amount, false}}}); err != nil {
 		return err
 	}
@@ -66,15 +67,15 @@ func (o *open) prepaid(orders []*order) error {
 			over = max(order.matched-order.Total.Gross, 0)
 		}
 		overpaid, sum = overpaid+over, sum+order.prepaid()
-		if err := o.out.Row([]any{order.Number.String(), string(order.Buyer), string(order.Status()), order.Total.Gross, order.matched, order.delivered, over, order.prepaid()}); err != nil {
+		if err := out.Row([]any{order.Number.String(), string(order.Buyer), string(order.Status()), order.Total.Gross, order.matched, order.delivered, over, order.prepaid()}); err != nil {
 			return err
 		}
 	}
-	return o.out.Row([]any{SumRow, "", "", domain.Money(0), domain.Money(0), domain.Money(0), overpaid, sum})
+	return out.Row([]any{SumRow, "", "", domain.Money(0), domain.Money(0), domain.Money(0), overpaid, sum})
 }
 
 // ofTransfers are the balances of the accounts behind the transfers: money without an order, credits, and refunds on their way.
-func (o *open) ofTransfers() error {
+func (o *open) ofTransfers(out Printer) error {
 	transfers := slices.SortedFunc(maps.Values(o.books.transfers), func(a, b *transfer) int {
 		return compare(string(a.ValueOn), string(b.ValueOn), a.reference(), b.reference(), string(a.Transfer.Transfer), string(b.Transfer.Transfer))
 	})
@@ -99,14 +100,14 @@ func (o *open) ofTransfers() error {
 	}
 	slices.SortStableFunc(credits, func(a, b []any) int { return compare(a[0].(string), b[0].(string)) })
 	return errors.Join(
-		o.list(Table{"unmatched", []Column{{"transfer", Text, false}, {"statement", Text, false}, {"value_on", Date, false}, {"amount", Amount, false}, {"open", Amount, false}}}, unmatched),
-		o.list(Table{"credits", []Column{{"buyer", Text, false}, {"transfer", Text, false}, {"value_on", Date, false}, {"open", Amount, false}}}, credits),
-		o.list(Table{"refunds", []Column{{"transfer", Text, false}, {"refund", Whole, false}, {"refund_state", Code, false}, {"open", Amount, false}}}, refunds))
+		list(out, Table{"unmatched", []Column{{"transfer", Text, false}, {"statement", Text, false}, {"value_on", Date, false}, {"amount", Amount, false}, {"open", Amount, false}}}, unmatched),
+		list(out, Table{"credits", []Column{{"buyer", Text, false}, {"transfer", Text, false}, {"value_on", Date, false}, {"open", Amount, false}}}, credits),
+		list(out, Table{"refunds", []Column{{"transfer", Text, false}, {"refund", Whole, false}, {"refund_state", Code, false}, {"open", Amount, false}}}, refunds))
 }
 
 // list prints a table whose last column is summed up.
-func (o *open) list(table Table, rows [][]any) error {
-	if err := o.out.Table(table); err != nil {
+func list(out Printer, table Table, rows [][]any) error {
+	if err := out.Table(table); err != nil {
 		return err
 	}
 	last := len(table.Columns) - 1
@@ -114,12 +115,12 @@ func (o *open) list(table Table, rows [][]any) error {
 	var total domain.Money
 	for _, row := range rows {
 		total += row[last].(domain.Money)
-		if err := o.out.Row(row); err != nil {
+		if err := out.Row(row); err != nil {
 			return err
 		}
 	}
 	sum[0], sum[last] = SumRow, total
-	return o.out.Row(sum)
+	return out.Row(sum)
 }
 
 // compare orders by pairs of texts, the first pair that differs decides.

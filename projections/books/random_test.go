@@ -220,13 +220,13 @@ func TestRandomBusiness(t *testing.T) {
 			actions[m.number("action", 0, len(actions)-1)]()
 		}
 		books := New(m, "")
-		report := &reconcile{books: books, out: nowhere{}, turnovers: map[Account]Turnover{}}
+		report := &reconcile{books: books, turnovers: map[Account]Turnover{}}
 		for _, record := range m.records {
 			entry, err := books.See(m.Context(), record)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := report.see(record, entry); err != nil {
+			if err := report.see(record, entry, nowhere{}); err != nil {
 				t.Fatal(err)
 			}
 			for _, p := range report.pairs() {

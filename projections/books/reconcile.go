@@ -11,11 +11,12 @@ import (
 // reconcile holds against each other what must agree, and lists every exception.
 type reconcile struct {
 	books     *Books
-	out       Printer
 	turnovers map[Account]Turnover
 }
 
-func (r *reconcile) see(_ domain.Record, e *Entry) error {
+func (r *reconcile) begin(Printer) error { return nil }
+
+func (r *reconcile) see(_ domain.Record, e *Entry, _ Printer) error {
 	if e == nil {
 		return nil
 	}
@@ -34,11 +35,11 @@ type pair struct {
 	left, right count
 }
 
-func (r *reconcile) end() error {
+func (r *reconcile) end(out Printer) error {
 	c := &r.books.check
 	c.statementGaps()
 	waiting := r.waiting()
-	if err := r.out.Table(Table{"agreement", []Column{{"what", Code, false}, {"left", Whole, false}, {"right", Whole, false}, {"left_sum", Amount, false}, {"right_sum", Amount, false}, {"agrees", Code, false}}}); err != nil {
+	if err := out.Table(Table{"agreement", []Column{{"what", Code, false}, {"left", Whole, false}, {"right", Whole, false}, {"left_sum", Amount, false}, {"right_sum", Amount, false}, {"agrees", Code, false}}}); err != nil {
 		return err
 	}
 	for _, p := range r.pairs() {
@@ -47,38 +48,38 @@ func (r *reconcile) end() error {
 			agrees = differing
 			c.complain(domain.Record{}, "", p.what, fmt.Sprintf("%d (%s) / %d (%s)", p.left.number, p.left.sum, p.right.number, p.right.sum))
 		}
-		if err := r.out.Row([]any{p.what, p.left.number, p.right.number, p.left.sum, p.right.sum, agrees}); err != nil {
+		if err := out.Row([]any{p.what, p.left.number, p.right.number, p.left.sum, p.right.sum, agrees}); err != nil {
 			return err
 		}
 	}
-	if err := printTurnovers(r.out, r.turnovers); err != nil {
+	if err := printTurnovers(out, r.turnovers); err != nil {
 		return err
 	}
-	if err := r.out.Table(Table{"waiting", []Column{{"subject", Text, false}, {"since", Moment, false}, {"what", Code, false}, {"detail", Text, false}}}); err != nil {
+	if err := out.Table(Table{"waiting", []Column{{"subject", Text, false}, {"since", Moment, false}, {"what", Code, false}, {"detail", Text, false}}}); err != nil {
 		return err
 	}
 	for _, row := range waiting {
-		if err := r.out.Row(row); err != nil {
+		if err := out.Row(row); err != nil {
 			return err
 		}
 	}
-	return r.exceptions()
+	return r.exceptions(out)
 }
 
-func (r *reconcile) exceptions() error {
-	if err := r.out.Table(Table{"exceptions", []Column{{"position", Whole, false}, {"subject", Text, false}, {"what", Code, false}, {"detail", Text, false}}}); err != nil {
+func (r *reconcile) exceptions(out Printer) error {
+	if err := out.Table(Table{"exceptions", []Column{{"position", Whole, false}, {"subject", Text, false}, {"what", Code, false}, {"detail", Text, false}}}); err != nil {
 		return err
 	}
 	c := &r.books.check
 	for _, e := range c.exceptions {
-		if err := r.out.Row([]any{e.Position, e.Subject, e.What, e.Detail}); err != nil {
+		if err := out.Row([]any{e.Position, e.Subject, e.What, e.Detail}); err != nil {
 			return err
 		}
 	}
 	if c.uncounted == 0 {
 		return nil
 	}
-	return r.out.Row([]any{domain.Position(0), "", moreExceptions, fmt.Sprint(c.uncounted)})
+	return out.Row([]any{domain.Position(0), "", moreExceptions, fmt.Sprint(c.uncounted)})
 }
 
 // pairs are what must agree at every position of the log, if what orders still wait for is taken into account.

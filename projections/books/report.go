@@ -2,13 +2,10 @@ package books
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash"
 	"iter"
-	"strings"
 
 	"netrom.pl/portal/domain"
 )
@@ -78,67 +75,22 @@ var Reports = []string{HistoryReport, JournalReport, BalanceReport, OpenReport, 
 
 // report makes the tables of one report.
 type report interface {
-	see(domain.Record, *Entry) error // the entry is nil if the record moves no money
-	end() error
+	begin(Printer) error
+	see(domain.Record, *Entry, Printer) error // the entry is nil if the record moves no money
+	end(Printer) error                        // what was seen is still there afterwards, and more may be seen
 }
 
 // Print folds the log and prints a report.
 func Print(ctx context.Context, source Source, name string, q Question, out Printer) (Seal, error) {
-	var until domain.Day
-	if name == OpenReport || name == ReconcileReport {
-		until = q.EffectiveOn
-	}
-	books := New(source, until)
-	sealed := &sealing{Printer: out, digest: sha256.New()}
-	report, err := reportOf(name, books, q, sealed)
+	f := newFold(source, q, countsUpTo(name, q))
+	p, err := f.add(name, out)
 	if err != nil {
 		return Seal{}, err
 	}
-	for record, err := range source.History(ctx, 0) {
-		if err != nil {
-			return Seal{}, fmt.Errorf("read the log: %w", err)
-		}
-		if q.ends(record) {
-			break
-		}
-		entry, err := books.See(ctx, record)
-		if err != nil {
-			return Seal{}, err
-		}
-		if q.EffectiveOn != "" {
-			if on, _ := books.dayOf(record); on > q.EffectiveOn {
-				continue
-			}
-		}
-		if err := report.see(record, entry); err != nil {
-			return Seal{}, fmt.Errorf("print %s: %w", name, err)
-		}
-	}
-	if err := books.check.drain(ctx, source, books.to+1); err != nil {
+	if err := f.read(ctx, source); err != nil {
 		return Seal{}, err
 	}
-	if err := report.end(); err != nil {
-		return Seal{}, fmt.Errorf("print %s: %w", name, err)
-	}
-	seal := Seal{Report: name, From: books.from, To: books.to, EffectiveOn: q.EffectiveOn, Digest: hex.EncodeToString(sealed.digest.Sum(nil)),
-		Exceptions: len(books.check.exceptions) + books.check.uncounted, Totals: books.check.totals}
-	return seal, out.End(seal)
-}
-
-func reportOf(name string, books *Books, q Question, out Printer) (report, error) {
-	switch name {
-	case HistoryReport:
-		return &history{books: books, out: out}, nil
-	case JournalReport:
-		return &journal{out: out}, nil
-	case BalanceReport:
-		return &balance{out: out}, nil
-	case OpenReport:
-		return &open{books: books, out: out}, nil
-	case ReconcileReport:
-		return &reconcile{books: books, out: out, turnovers: map[Account]Turnover{}}, nil
-	}
-	return nil, fmt.Errorf("there is no report %q; these are: %s", name, strings.Join(Reports, ", "))
+	return f.print(ctx, source, p, out)
 }
 
 // Select yields the records that a question asks for.
