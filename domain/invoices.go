@@ -245,9 +245,21 @@ var ksefInTitle = regexp.MustCompile(`([0-9]{10})-?([0-9]{8})-?([0-9A-F]{12})-?(
 
 // FindKSeFNumbers finds the KSeF numbers in a transfer's title, in any case, with blanks and line breaks in them and with or without
 // dashes. Each is named once; one with a wrong check sum is not found.
-func FindKSeFNumbers(title string) []KSeFNumber {
+func FindKSeFNumbers(title string) []KSeFNumber { return findKSeFNumbers(foldTitle(title)) }
+
+func findKSeFNumbers(title string) []KSeFNumber {
+	const digits = 10 + 8 + 12 + 2 // hexadecimal ones
+	seen := 0
+	for i := range len(title) {
+		if isDigit(title[i]) || title[i] >= 'A' && title[i] <= 'F' {
+			seen++
+		}
+	}
+	if seen < digits {
+		return nil
+	}
 	var found []KSeFNumber
-	text := strings.ReplaceAll(foldTitle(title), " ", "")
+	text := strings.ReplaceAll(title, " ", "")
 	for len(text) > 0 {
 		at := ksefInTitle.FindStringSubmatchIndex(text)
 		if at == nil {

@@ -125,19 +125,22 @@ func (f Finding) Matches(received TransferReceived) []TransferMatched {
 // Match applies the rules, the strongest first. The first that says anything decides: a title that names an order which is not open
 // is not paid by a weaker rule. Source: R13.
 func (m Matcher) Match(received TransferReceived) Finding {
-	finding := m.match(received)
+	title := foldTitle(received.Title)
+	found := findReferences(title)
+	finding := m.match(received, title, found)
 	if finding.Reason != "" {
-		finding.Suggestions = m.suggest(received)
+		finding.Suggestions = m.suggest(received, title, found)
 	}
 	return finding
 }
 
-func (m Matcher) match(received TransferReceived) Finding {
+// match takes the title folded, with the references in it.
+func (m Matcher) match(received TransferReceived, title string, references []FoundReference) Finding {
 	if number, ok := virtualOrder(received.PaidTo); ok {
 		return m.pay(received, MatchedByVirtualAccount, number)
 	}
 	var checked, unchecked []OrderNumber
-	for _, found := range FindReferences(received.Title) {
+	for _, found := range references {
 		if found.Checked {
 			checked = append(checked, found.Number)
 		} else {
@@ -147,7 +150,7 @@ func (m Matcher) match(received TransferReceived) Finding {
 	if len(checked) > 0 {
 		return m.pay(received, MatchedByReference, checked...)
 	}
-	if numbers := m.invoiced(received.Title); len(numbers) > 0 {
+	if numbers := m.invoiced(title); len(numbers) > 0 {
 		return m.pay(received, MatchedByInvoice, numbers...)
 	}
 	switch {
@@ -159,7 +162,7 @@ func (m Matcher) match(received TransferReceived) Finding {
 			return Finding{Reason: UnmatchedUnsure}
 		}
 		return finding
-	case MistypedReference(received.Title):
+	case mistypedReference(title):
 		return Finding{Reason: UnmatchedMistyped}
 	}
 	if order, ok := m.known(received); ok {
@@ -197,13 +200,13 @@ func (m Matcher) pay(received TransferReceived, rule string, numbers ...OrderNum
 	return finding
 }
 
-// invoiced are the orders whose invoices a title names, in order of appearance.
+// invoiced are the orders whose invoices a folded title names, in order of appearance.
 func (m Matcher) invoiced(title string) []OrderNumber {
 	if m.Invoice == nil {
 		return nil
 	}
 	var numbers []OrderNumber
-	for _, text := range FindInvoices(title) {
+	for _, text := range findInvoices(title) {
 		if number, ok := m.Invoice(text); ok && !slices.Contains(numbers, number) {
 			numbers = append(numbers, number)
 		}
@@ -266,12 +269,17 @@ var splitInvoice = regexp.MustCompile(`/INV/ ?(.{1,70}?) ?(?:/TXT/|/VAT/|/IDC/|$
 
 // FindInvoices finds the numbers of invoices that a title of a split payment names behind /INV/, and KSeF numbers wherever they
 // stand; at most [ReferencesMax].
-func FindInvoices(text string) []string {
+func FindInvoices(text string) []string { return findInvoices(foldTitle(text)) }
+
+func findInvoices(title string) []string {
 	var found []string
-	for _, number := range FindKSeFNumbers(text) {
+	for _, number := range findKSeFNumbers(title) {
 		found = append(found, string(number))
 	}
-	for _, part := range splitInvoice.FindAllStringSubmatch(foldTitle(text), ReferencesMax) {
+	if !strings.Contains(title, "/INV/") {
+		return found[:min(len(found), ReferencesMax)]
+	}
+	for _, part := range splitInvoice.FindAllStringSubmatch(title, ReferencesMax) {
 		found = append(found, part[1])
 		if several := strings.FieldsFunc(part[1], func(r rune) bool { return r == ',' || r == ';' }); len(several) > 1 {
 			found = append(found, several...)

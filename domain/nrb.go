@@ -2,7 +2,6 @@ package domain
 
 import (
 	"errors"
-	"fmt"
 	"strings"
 )
 
@@ -48,9 +47,20 @@ func (n NRB) Grouped() string {
 // checkDigits computes the two digits, 02 to 98, that make a text of digits followed by them 1 modulo 97.
 // They catch every single wrong digit and every swap of neighbours. Source: ISO 7064, MOD 97-10.
 func checkDigits(digits string) string {
+	check := checkNumber(digits)
+	return string([]byte{byte('0' + check/10), byte('0' + check%10)})
+}
+
+// checkDigitsFit says whether the last two of some digits are the check digits of those before them.
+func checkDigitsFit(digits []byte) bool {
+	last := len(digits) - 2
+	return checkNumber(digits[:last]) == int(digits[last]-'0')*10+int(digits[last+1]-'0')
+}
+
+func checkNumber[T string | []byte](digits T) int {
 	remainder := 0
 	for i := range len(digits) {
 		remainder = (remainder*10 + int(digits[i]-'0')) % 97
 	}
-	return fmt.Sprintf("%02d", 98-remainder*100%97)
+	return 98 - remainder*100%97
 }

@@ -1,8 +1,8 @@
 package domain
 
 import (
+	"cmp"
 	"slices"
-	"strings"
 )
 
 // Receivables are all orders that wait for money, found by what a transfer can say: amount, payer's account, payer's name. It is a
@@ -102,7 +102,7 @@ func (r *Receivables) change(id OrderID, change func(*Payable)) {
 
 // Name says what a customer is called.
 func (r *Receivables) Name(customer CustomerID, name string) {
-	if key := strings.Join(nameWords(name), " "); key != "" {
+	if key, _ := nameKey(name); key != "" {
 		putIn(&r.byName, key, customer, true)
 		put(&r.names, customer, name)
 	}
@@ -159,8 +159,9 @@ type Suggestion struct {
 	Why    []string // one or more of the Suggested reasons, the strongest first
 }
 
-// suggest lists the orders that a transfer could be meant for, those with the most reasons first.
-func (m Matcher) suggest(received TransferReceived) []Suggestion {
+// suggest lists the orders that a transfer could be meant for, those with the most reasons first. It takes the title folded, with the
+// references in it.
+func (m Matcher) suggest(received TransferReceived, title string, references []FoundReference) []Suggestion {
 	if m.Waiting == nil {
 		return nil
 	}
@@ -177,10 +178,10 @@ func (m Matcher) suggest(received TransferReceived) []Suggestion {
 		}
 		list[at].Why = append(list[at].Why, why)
 	}
-	for _, found := range FindReferences(received.Title) {
+	for _, found := range references {
 		add(r.byNumber[found.Number], SuggestedNamed)
 	}
-	for _, number := range NearReferences(received.Title) {
+	for _, number := range nearReferences(title) {
 		add(r.byNumber[number], SuggestedReference)
 	}
 	for customer := range r.payers[received.PayerAccount] {
@@ -198,7 +199,7 @@ func (m Matcher) suggest(received TransferReceived) []Suggestion {
 		if len(a.Why) != len(b.Why) {
 			return len(b.Why) - len(a.Why)
 		}
-		return strings.Compare(a.Number.String(), b.Number.String())
+		return cmp.Or(cmp.Compare(a.Number.Year, b.Number.Year), cmp.Compare(a.Number.Sequence, b.Number.Sequence))
 	})
 	return list[:min(len(list), SuggestionsMax)]
 }
@@ -223,18 +224,42 @@ func (r *Receivables) ofBuyer(customer CustomerID, amount Money, add func(*Payab
 // called are the customers with a payer's name, behind which banks put the address.
 func (r *Receivables) called(name string) map[CustomerID]bool {
 	const wordsMax = 8
-	words := nameWords(name)
-	for n := min(len(words), wordsMax); n > 0; n-- {
-		if found := r.byName[strings.Join(words[:n], " ")]; len(found) > 0 {
+	key, ends := nameKey(name)
+	for n := min(len(ends), wordsMax); n > 0; n-- {
+		if found := r.byName[key[:ends[n-1]]]; len(found) > 0 {
 			return found
 		}
 	}
 	return nil
 }
 
-// nameWords are the words of a company's name in capital ASCII letters, without its legal form.
-func nameWords(name string) []string {
-	words := strings.FieldsFunc(foldTitle(name), func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
-	const forms = " SP Z O OO S A SA SJ J SK K SC C SPOLKA OGRANICZONA ODPOWIEDZIALNOSCIA AKCYJNA JAWNA CYWILNA KOMANDYTOWA "
-	return slices.DeleteFunc(words, func(word string) bool { return strings.Contains(forms, " "+word+" ") })
+// nameKey is the words of a company's name in capital ASCII letters, without its legal form, with blanks between them, and where each word ends.
+func nameKey(name string) (key string, ends []int) {
+	folded := foldTitle(name)
+	words := make([]byte, 0, foldedSize)
+	for at := 0; at < len(folded); at++ {
+		start := at
+		for at < len(folded) && (isCapital(folded[at]) || isDigit(folded[at])) {
+			at++
+		}
+		if start == at || isLegalForm(folded[start:at]) {
+			continue
+		}
+		if len(words) > 0 {
+			words = append(words, ' ')
+		}
+		words = append(words, folded[start:at]...)
+		ends = append(ends, len(words))
+	}
+	return string(words), ends
+}
+
+// isLegalForm says whether a word of a company's name belongs to its legal form.
+func isLegalForm(word string) bool {
+	switch word {
+	case "SP", "Z", "O", "OO", "S", "A", "SA", "SJ", "J", "SK", "K", "SC", "C",
+		"SPOLKA", "OGRANICZONA", "ODPOWIEDZIALNOSCIA", "AKCYJNA", "JAWNA", "CYWILNA", "KOMANDYTOWA":
+		return true
+	}
+	return false
 }
