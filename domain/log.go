@@ -177,13 +177,19 @@ const namespace = "netrom.pl/portal"
 // NameID is the identity that always belongs to these names: a version 5 UUID as text.
 // Source: RFC 9562, section 5.5.
 func NameID(names ...string) string {
-	text := []byte(namespace)
+	text := append(make([]byte, 0, 256), namespace...)
 	for _, name := range names {
 		text = append(append(strconv.AppendInt(text, int64(len(name)), 10), ':'), name...)
 	}
 	u := sha1.Sum(text)
 	u[6] = u[6]&0x0f | 0x50
 	u[8] = u[8]&0x3f | 0x80
-	x := hex.EncodeToString(u[:16])
-	return x[:8] + "-" + x[8:12] + "-" + x[12:16] + "-" + x[16:20] + "-" + x[20:]
+	id := make([]byte, 0, len("00000000-0000-0000-0000-000000000000"))
+	for i, part := range [][]byte{u[:4], u[4:6], u[6:8], u[8:10], u[10:16]} {
+		if i > 0 {
+			id = append(id, '-')
+		}
+		id = hex.AppendEncode(id, part)
+	}
+	return string(id)
 }

@@ -61,10 +61,10 @@ const (
 
 // Incoming are the transfers with which orders can be paid.
 func (s BankStatement) Incoming() []domain.TransferReceived {
-	var incoming []domain.TransferReceived
-	for _, entry := range s.Entries {
-		if entry.Left == "" {
-			incoming = append(incoming, entry.Received)
+	incoming := slices.Grow([]domain.TransferReceived(nil), len(s.Transfers))
+	for i := range s.Entries {
+		if s.Entries[i].Left == "" {
+			incoming = append(incoming, s.Entries[i].Received)
 		}
 	}
 	return incoming

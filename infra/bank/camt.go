@@ -66,7 +66,7 @@ func xmlText(raw []byte) (string, error) {
 		at, _ := damagedUTF8(raw)
 		return "", refuse(1+bytes.Count(raw[:at], []byte("\n")), "the file says that it is UTF-8, but here is a byte that is not: another program has saved it; %s", again)
 	}
-	return decoded(raw, page), nil
+	return decoded(string(raw), page), nil
 }
 
 // xmlParser goes through the elements of a file, one entry at a time.

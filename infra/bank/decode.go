@@ -17,10 +17,14 @@ func readAll(r io.Reader) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read bank statement: %w", err)
 	}
+	return raw, checkSize(raw)
+}
+
+func checkSize(raw []byte) error {
 	if len(raw) > FileSizeMax {
-		return nil, refuse(0, "the file is larger than %d MiB: %s", FileSizeMax>>20, shorter)
+		return refuse(0, "the file is larger than %d MiB: %s", FileSizeMax>>20, shorter)
 	}
-	return raw, nil
+	return nil
 }
 
 // codePages are how Polish banks encode, besides UTF-8.
@@ -96,21 +100,21 @@ func polishness(page *charmap.Charmap, count *[256]int) int {
 }
 
 // decoded gives a piece of a file as UTF-8; page is nil for a file that is UTF-8 already.
-func decoded(piece []byte, page *charmap.Charmap) string {
+func decoded(piece string, page *charmap.Charmap) string {
 	if page == nil || isASCII(piece) {
-		return string(piece)
+		return piece
 	}
 	var text strings.Builder
 	text.Grow(len(piece) + len(piece)/8)
-	for _, b := range piece {
-		text.WriteRune(page.DecodeByte(b))
+	for i := range len(piece) {
+		text.WriteRune(page.DecodeByte(piece[i]))
 	}
 	return text.String()
 }
 
-func isASCII(text []byte) bool {
-	for _, b := range text {
-		if b >= utf8.RuneSelf {
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf {
 			return false
 		}
 	}

@@ -1,6 +1,7 @@
 package bank
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -94,6 +95,8 @@ const (
 	slotCount     = 70  // slots are numbered from 00; 40 to 49 do not occur, but telephone numbers with +48 do
 	filler        = '˙' // byte 255 of the code pages for Polish, which marks an empty slot
 	misreadFiller = 'ÿ' // the same byte where somebody saved the file anew, taking it for Latin-1
+
+	roomOfSlots = 6 * slotSize // bytes that the slots of a title or a name need, as a rule
 )
 
 // slotAt reads the number of the slot that begins at this byte of the text, -1 if none does.
@@ -109,8 +112,8 @@ func (d *subfields) slotAt(text string, at int) int {
 }
 
 func (d *subfields) read(text string, entry *Entry) bool {
-	slots, found := d.cut(text)
-	if !found {
+	var slots [slotCount]string
+	if !d.cut(text, &slots) {
 		return false
 	}
 	entry.Title, entry.PayerName, entry.PayerAccount = d.joinTitle(&slots), d.joinName(&slots), d.findAccount(&slots)
@@ -121,7 +124,7 @@ func (d *subfields) read(text string, entry *Entry) bool {
 }
 
 // cut finds the slots. The first slot of a number counts; where the same mark comes again, the payer wrote it.
-func (d *subfields) cut(text string) (slots [slotCount]string, found bool) {
+func (d *subfields) cut(text string, slots *[slotCount]string) (found bool) {
 	var seen [slotCount]bool
 	open, start := -1, 0
 	shut := func(end int) {
@@ -141,31 +144,31 @@ func (d *subfields) cut(text string) (slots [slotCount]string, found bool) {
 		}
 	}
 	shut(len(text))
-	return slots, open >= 0
+	return open >= 0
 }
 
 func notFiller(r rune) bool { return r != ' ' && r != '\u00a0' && r != filler && r != misreadFiller }
 
 // joinTitle puts the slots together without blanks: a word or a number goes on in the next slot.
 func (d *subfields) joinTitle(slots *[slotCount]string) string {
-	var title strings.Builder
+	title := make([]byte, 0, roomOfSlots)
 	for _, slot := range d.title {
-		title.WriteString(slots[slot])
+		title = append(title, slots[slot]...)
 	}
-	return strings.TrimSpace(title.String())
+	return string(bytes.TrimSpace(title))
 }
 
 // joinName puts a blank behind a slot that was not full, where the bank cut between name and address.
 func (d *subfields) joinName(slots *[slotCount]string) string {
 	for _, group := range d.names {
-		var text strings.Builder
+		text := make([]byte, 0, roomOfSlots)
 		for _, slot := range group {
-			if text.Len() > 0 && slots[slot] != "" && utf8.RuneCountInString(text.String())%slotSize != 0 {
-				text.WriteByte(' ')
+			if len(text) > 0 && slots[slot] != "" && utf8.RuneCount(text)%slotSize != 0 {
+				text = append(text, ' ')
 			}
-			text.WriteString(slots[slot])
+			text = append(text, slots[slot]...)
 		}
-		if name := oneBlank(text.String()); name != "" {
+		if name := oneBlank(string(text)); name != "" {
 			return name
 		}
 	}
@@ -194,7 +197,19 @@ func accountIn(text string) string {
 }
 
 // oneBlank puts one blank where there are several and takes them off both ends.
-func oneBlank(text string) string { return strings.Join(strings.Fields(text), " ") }
+func oneBlank(text string) string {
+	blank := true // before the character, or the beginning
+	for i := range len(text) {
+		if text[i] >= utf8.RuneSelf || text[i] < ' ' || text[i] == ' ' && blank {
+			return strings.Join(strings.Fields(text), " ")
+		}
+		blank = text[i] == ' '
+	}
+	if blank {
+		return strings.TrimSuffix(text, " ")
+	}
+	return text
+}
 
 // labelled is the dialect of mBank: free text whose parts stand behind names, with semicolons between them, like
 // 770 PRZELEW; Z RACH.: 27...; OD: FIRMA; TYT.: ZAM 2026/000123-38; TNR: 179171073864111.010001.

@@ -16,7 +16,7 @@ func parseAccount(f field) (string, error) {
 
 // parseNRB takes an NRB with blanks and PL before it or without.
 func parseNRB(line int, text string) (string, error) {
-	account := strings.TrimPrefix(strings.ReplaceAll(strings.TrimSpace(text), " ", ""), "PL")
+	account := strings.Clone(strings.TrimPrefix(strings.ReplaceAll(strings.TrimSpace(text), " ", ""), "PL"))
 	if !validNRB(account) {
 		return "", refuse(line, "account %s is not 26 digits with correct check digits; choose an account in Poland, or %s", quote(text), again)
 	}
@@ -26,7 +26,10 @@ func parseNRB(line int, text string) (string, error) {
 // validNRB checks form and check digits.
 func validNRB(text string) bool {
 	const length, letters = 26, "2521" // P and L as an IBAN counts letters: A is 10
-	return len(text) == length && onlyDigits(text) && remainder97(remainder97(remainder97(0, text[2:]), letters), text[:2]) == 1
+	if len(text) != length || !onlyDigits(text) {
+		return false
+	}
+	return digits97(text[2:], letters, text[:2]) == 1
 }
 
 var iban = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)
@@ -34,6 +37,21 @@ var iban = regexp.MustCompile(`^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$`)
 // validIBAN checks form and check digits. Source: ISO 13616, ISO 7064 MOD 97-10.
 func validIBAN(text string) bool {
 	return iban.MatchString(text) && remainder97(remainder97(0, text[4:]), text[:4]) == 1
+}
+
+// digits97 is the remainder of a number by 97, whose digits stand in several texts.
+func digits97(texts ...string) uint64 {
+	const many = 1e16 // no further digit would fit behind it
+	number := uint64(0)
+	for _, text := range texts {
+		for i := range len(text) {
+			if number >= many {
+				number %= 97
+			}
+			number = number*10 + uint64(text[i]-'0')
+		}
+	}
+	return number % 97
 }
 
 // remainder97 goes on dividing a number by 97 with further digits and letters.
@@ -48,7 +66,17 @@ func remainder97(remainder int, text string) int {
 	return remainder
 }
 
-func onlyDigits(text string) bool { return strings.Trim(text, "0123456789") == "" }
+func onlyDigits(text string) bool { return leadingDigits(text) == len(text) }
+
+// leadingDigits is how many digits a text begins with.
+func leadingDigits(text string) int {
+	for i := range len(text) {
+		if !isDigit(text[i]) {
+			return i
+		}
+	}
+	return len(text)
+}
 
 type balance struct {
 	grosz    int64
@@ -68,7 +96,7 @@ func (p *parser) balance(what string, tags ...string) (balance, error) {
 	if parts == nil {
 		return balance{}, refuse(f.line, "balance %s is not C or D, date, currency and amount, like C261120PLN1000,00; %s", quote(f.joined()), again)
 	}
-	b := balance{currency: parts[3], line: f.line}
+	b := balance{currency: strings.Clone(parts[3]), line: f.line}
 	if b.on, err = parseDate(f.line, parts[2]); err != nil {
 		return b, err
 	}
@@ -88,7 +116,7 @@ type entryHead struct {
 // cutEntry takes field 61 apart; it answers false where a part is missing or malformed.
 func cutEntry(text string) (head entryHead, ok bool) {
 	const day, monthDay, kind = 6, 4, 4 // characters of YYMMDD, of MMDD and of the type
-	digits := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	digits := leadingDigits(text)
 	if digits != day && digits != day+monthDay {
 		return head, false
 	}
@@ -105,17 +133,17 @@ func cutEntry(text string) (head entryHead, ok bool) {
 	if text != "" && isCapital(text[0]) {
 		text = text[1:]
 	}
-	whole := len(text) - len(strings.TrimLeft(text, "0123456789"))
+	whole := leadingDigits(text)
 	if head.mark == "" || whole == 0 || whole == len(text) || text[whole] != ',' {
 		return head, false
 	}
-	decimals := len(text) - whole - 1 - len(strings.TrimLeft(text[whole+1:], "0123456789"))
+	decimals := leadingDigits(text[whole+1:])
 	head.amount, text = text[:whole+1+decimals], text[whole+1+decimals:]
 	if len(text) < kind || !isCapital(text[0]) {
 		return head, false
 	}
-	for _, b := range []byte(text[1:kind]) {
-		if !isCapital(b) && !isDigit(b) {
+	for i := 1; i < kind; i++ {
+		if !isCapital(text[i]) && !isDigit(text[i]) {
 			return head, false
 		}
 	}
@@ -126,9 +154,9 @@ func cutEntry(text string) (head entryHead, ok bool) {
 func isCapital(b byte) bool { return b >= 'A' && b <= 'Z' }
 
 func parseEntry(f field) (Entry, error) {
-	head, ok := cutEntry(f.lines[0])
+	head, ok := cutEntry(f.first)
 	if !ok {
-		return Entry{}, refuse(f.line, "entry %s is not value date, mark, amount, type and references, like 2611211121CN1234,56S051NONREF//KB1; %s", quote(f.lines[0]), again)
+		return Entry{}, refuse(f.line, "entry %s is not value date, mark, amount, type and references, like 2611211121CN1234,56S051NONREF//KB1; %s", quote(f.first), again)
 	}
 	e := Entry{Mark: head.mark, Line: f.line}
 	var err error
@@ -153,11 +181,27 @@ func parseEntry(f field) (Entry, error) {
 
 // parseDate reads YYMMDD of this century.
 func parseDate(line int, yymmdd string) (Date, error) {
-	day, err := time.Parse("20060102", "20"+yymmdd)
-	if err != nil {
+	const century = 2000
+	number, err := strconv.Atoi(yymmdd)
+	year, month, day := century+number/1_00_00, time.Month(number/1_00%1_00), number%1_00
+	if err != nil || len(yymmdd) != len("yymmdd") || month < time.January || month > time.December || day < 1 || day > daysIn(year, month) {
 		return "", refuse(line, "%s is no day of the calendar (YYMMDD); %s", quote(yymmdd), again)
 	}
-	return Date(day.Format(time.DateOnly)), nil
+	return Date("20" + yymmdd[:2] + "-" + yymmdd[2:4] + "-" + yymmdd[4:]), nil
+}
+
+// daysIn is how many days a month of this century has.
+func daysIn(year int, month time.Month) int {
+	switch month {
+	case time.February:
+		if year%4 == 0 {
+			return 29
+		}
+		return 28
+	case time.April, time.June, time.September, time.November:
+		return 30
+	}
+	return 31
 }
 
 // parseISODate reads 2006-01-02 at the beginning of a day or moment of this century.
@@ -195,7 +239,8 @@ func parseAmount(line int, text string) (int64, error) {
 	if len(decimals) > 2 {
 		return 0, refuse(line, "amount %s has more than two decimals; %s", quote(text), again)
 	}
-	grosz, err := strconv.ParseInt(whole+(decimals + "00")[:2], 10, 64)
+	digits := append(append(append(make([]byte, 0, 32), whole...), decimals...), "00"[len(decimals):]...)
+	grosz, err := strconv.ParseInt(string(digits), 10, 64)
 	if err != nil || grosz > AmountMax {
 		return 0, refuse(line, "amount %s is larger than %s; %s", quote(text), amountText(AmountMax), again)
 	}

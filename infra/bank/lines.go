@@ -1,7 +1,6 @@
 package bank
 
 import (
-	"bytes"
 	"strings"
 
 	"golang.org/x/text/encoding/charmap"
@@ -15,18 +14,18 @@ type line struct {
 
 // lineReader cuts a file into lines and decodes them one by one.
 type lineReader struct {
-	rest   []byte
+	rest   string
 	page   *charmap.Charmap // nil: UTF-8
 	end    byte             // what ends a line
 	number int              // of the last line that was read
 }
 
-func newLineReader(raw []byte, page *charmap.Charmap) *lineReader {
+func newLineReader(file string, page *charmap.Charmap) *lineReader {
 	end := byte('\n')
-	if !bytes.Contains(raw, []byte("\n")) {
+	if strings.IndexByte(file, end) < 0 {
 		end = '\r'
 	}
-	return &lineReader{rest: raw, page: page, end: end}
+	return &lineReader{rest: file, page: page, end: end}
 }
 
 // blockMarks stand around blocks and files: ASCII 1 to 3, the end mark of old systems, the byte order mark.
@@ -41,13 +40,22 @@ func (r *lineReader) next() (line, bool, error) {
 	if r.number > LinesMax {
 		return line{}, false, refuse(r.number, "the file has more than %d lines: %s", LinesMax, shorter)
 	}
-	piece, rest, _ := bytes.Cut(r.rest, []byte{r.end})
-	r.rest = rest
-	piece = bytes.TrimRight(piece, "\r")
+	piece := r.rest
+	if end := strings.IndexByte(r.rest, r.end); end >= 0 {
+		piece, r.rest = r.rest[:end], r.rest[end+1:]
+	} else {
+		r.rest = ""
+	}
+	for len(piece) > 0 && piece[len(piece)-1] == '\r' {
+		piece = piece[:len(piece)-1]
+	}
 	if len(piece) > LineSizeMax {
 		return line{}, false, refuse(r.number, "the line is longer than %d bytes, so this is not an MT940 file: %s", LineSizeMax, choose)
 	}
-	text := strings.Trim(decoded(piece, r.page), blockMarks)
+	text := decoded(piece, r.page)
+	if text != "" && !(isPrintable(text[0]) && isPrintable(text[len(text)-1])) {
+		text = strings.Trim(text, blockMarks)
+	}
 	for i := range len(text) {
 		if text[i] < ' ' && text[i] != '\t' {
 			return line{}, false, refuse(r.number, "the line holds characters that belong to no text: %s", choose)
@@ -56,32 +64,42 @@ func (r *lineReader) next() (line, bool, error) {
 	return line{r.number, text}, true, nil
 }
 
+// isPrintable is true of every ASCII character that belongs to a text.
+func isPrintable(b byte) bool { return b >= ' ' && b < 0x7f }
+
 // field is a tag and its lines; the first line is what follows the tag.
 type field struct {
 	tag   string
-	lines []string
+	first string
+	more  []string // the lines behind the first
 	line  int
 }
 
 // joined is the text of the field as it was before its lines were cut.
 func (f field) joined() string {
-	if len(f.lines) == 1 {
-		return f.lines[0]
+	if len(f.more) == 0 {
+		return f.first
 	}
-	return strings.Join(f.lines, "")
+	return string(f.appendText(nil))
 }
 
-// writeRaw writes the field as it stands in the file.
-func (f field) writeRaw(w *strings.Builder) {
-	w.WriteByte(':')
-	w.WriteString(f.tag)
-	w.WriteByte(':')
-	for i, line := range f.lines {
-		if i > 0 {
-			w.WriteByte('\n')
-		}
-		w.WriteString(line)
+// appendText appends what joined gives.
+func (f field) appendText(text []byte) []byte {
+	text = append(text, f.first...)
+	for _, line := range f.more {
+		text = append(text, line...)
 	}
+	return text
+}
+
+// appendRaw appends the field as it stands in the file.
+func (f field) appendRaw(raw []byte) []byte {
+	raw = append(append(append(raw, ':'), f.tag...), ':')
+	raw = append(raw, f.first...)
+	for _, line := range f.more {
+		raw = append(append(raw, '\n'), line...)
+	}
+	return raw
 }
 
 // endOfMessage is the tag of the line with a hyphen that closes a message.
@@ -105,7 +123,7 @@ func (r *fieldReader) next() (field, bool, error) {
 		bare := strings.TrimSpace(l.text)
 		switch {
 		case tagged:
-			return r.collect(field{tag: tag, lines: append(make([]string, 0, 4), text), line: l.number})
+			return r.collect(field{tag: tag, first: text, line: l.number})
 		case endsMessage(l.text):
 			return field{tag: endOfMessage, line: l.number}, true, nil
 		case bare == "":
@@ -115,6 +133,9 @@ func (r *fieldReader) next() (field, bool, error) {
 		}
 	}
 }
+
+// linesUsual is how many lines a field of several has behind its first at the most, as a rule: SWIFT allows six in all.
+const linesUsual = 5
 
 // collect adds the lines that belong to a field; blank ones do not.
 func (r *fieldReader) collect(f field) (field, bool, error) {
@@ -128,7 +149,10 @@ func (r *fieldReader) collect(f field) (field, bool, error) {
 			return f, true, nil
 		}
 		if strings.TrimSpace(l.text) != "" {
-			f.lines = append(f.lines, l.text)
+			if f.more == nil {
+				f.more = make([]string, 0, linesUsual)
+			}
+			f.more = append(f.more, l.text)
 		}
 	}
 }

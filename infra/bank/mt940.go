@@ -24,11 +24,12 @@ func parseMT940(raw []byte) ([]Statement, error) {
 	if err != nil {
 		return nil, err
 	}
-	details, err := dialectOf(newFieldReader(raw, page))
+	file := string(raw)
+	details, err := dialectOf(newFieldReader(file, page))
 	if err != nil {
 		return nil, err
 	}
-	p := parser{fields: newFieldReader(raw, page), details: details}
+	p := parser{fields: newFieldReader(file, page), details: details}
 	p.advance()
 	var statements []Statement
 	for p.more || p.broken != nil {
@@ -44,8 +45,8 @@ func parseMT940(raw []byte) ([]Statement, error) {
 	return statements, nil
 }
 
-func newFieldReader(raw []byte, page *charmap.Charmap) *fieldReader {
-	return &fieldReader{lines: newLineReader(raw, page)}
+func newFieldReader(file string, page *charmap.Charmap) *fieldReader {
+	return &fieldReader{lines: newLineReader(file, page)}
 }
 
 // parser goes through the fields of a file.
@@ -55,7 +56,9 @@ type parser struct {
 	more    bool
 	broken  error // why the next field cannot be read
 	details details
-	entries int // so far in the file
+	entries int    // so far in the file
+	text    []byte // of the entry that is read
+	raw     []byte
 }
 
 func (p *parser) advance() { p.field, p.more, p.broken = p.fields.next() }
@@ -125,6 +128,9 @@ func (p *parser) page(openingTag string) (s Statement, last bool, err error) {
 	if err != nil {
 		return s, false, err
 	}
+	if p.sees("61") {
+		s.Entries = make([]Entry, 0, p.entriesAhead())
+	}
 	for p.sees("61") {
 		entry, err := p.entry()
 		if err != nil {
@@ -145,6 +151,12 @@ func (p *parser) page(openingTag string) (s Statement, last bool, err error) {
 	return s, last, nil
 }
 
+// entriesAhead is about how many entries stand before the next closing balance, where one is the next field.
+func (p *parser) entriesAhead() int {
+	page, _, _ := strings.Cut(p.fields.lines.rest, "\n:62")
+	return min(1+strings.Count(page, "\n:61:"), EntriesMax)
+}
+
 func (p *parser) head(s *Statement) error {
 	if _, err := p.take("the beginning of a statement", "20"); err != nil {
 		return err
@@ -162,7 +174,7 @@ func (p *parser) head(s *Statement) error {
 	if err != nil {
 		return err
 	}
-	s.Number = strings.TrimSpace(number.joined())
+	s.Number = strings.Clone(strings.TrimSpace(number.joined()))
 	if s.Number == "" || len(s.Number) > numberMax {
 		return refuse(number.line, "the number of the statement is empty or longer than %d bytes; %s", numberMax, again)
 	}
@@ -179,26 +191,26 @@ func (p *parser) entry() (Entry, error) {
 	if p.entries++; p.entries > EntriesMax {
 		return Entry{}, refuse(head.line, "the file has more than %d entries: %s", EntriesMax, shorter)
 	}
+	p.text, p.raw = p.text[:0], head.appendRaw(p.raw[:0])
+	last := head.line
+	for p.sees("86") && len(p.raw) <= EntrySizeMax {
+		last = p.here()
+		p.text = p.field.appendText(p.text)
+		p.raw = p.field.appendRaw(append(p.raw, '\n'))
+		p.advance()
+	}
+	raw := string(p.raw)
+	head.first = raw[len(":61:"):][:len(head.first)] // so that the entry does not keep the whole file in memory
 	e, err := parseEntry(head)
 	if err != nil {
 		return Entry{}, err
 	}
-	var text, raw strings.Builder
-	head.writeRaw(&raw)
-	last := head.line
-	for p.sees("86") && raw.Len() <= EntrySizeMax {
-		last = p.here()
-		text.WriteString(p.field.joined())
-		raw.WriteByte('\n')
-		p.field.writeRaw(&raw)
-		p.advance()
-	}
-	if raw.Len() > EntrySizeMax {
+	if len(raw) > EntrySizeMax {
 		return Entry{}, refuse(last, "the entry with its description is longer than %d bytes; %s", EntrySizeMax, again)
 	}
-	e.Raw = raw.String()
-	if !p.details.read(text.String(), &e) {
-		e.Title = strings.TrimSpace(text.String())
+	e.Raw = raw
+	if text := string(p.text); !p.details.read(text, &e) {
+		e.Title = strings.TrimSpace(text)
 	}
 	return e, nil
 }

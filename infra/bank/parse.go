@@ -36,6 +36,14 @@ func Parse(r io.Reader) ([]Statement, error) {
 	if err != nil {
 		return nil, err
 	}
+	return ParseBytes(raw)
+}
+
+// ParseBytes is [Parse] for a file in memory. It neither changes nor keeps it.
+func ParseBytes(raw []byte) ([]Statement, error) {
+	if err := checkSize(raw); err != nil {
+		return nil, err
+	}
 	start := bytes.TrimLeft(raw, blockMarks+" \t\r\n")
 	switch {
 	case bytes.HasPrefix(start, []byte("<")):

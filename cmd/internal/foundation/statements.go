@@ -1,13 +1,13 @@
 package foundation
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"netrom.pl/portal/domain"
 	"netrom.pl/portal/handlers"
@@ -32,7 +32,7 @@ func BookWith(ctx context.Context, cashier *handlers.Cashier, by domain.Cause, s
 // ReadStatements reads a file of the bank for [handlers.Options]. It answers a [*handlers.FileProblem] for a file that
 // cannot be read.
 func ReadStatements(content []byte) ([]handlers.BankStatement, error) {
-	parsed, err := bank.Parse(bytes.NewReader(content))
+	parsed, err := bank.ParseBytes(content)
 	if refused := new(bank.ParseError); errors.As(err, &refused) {
 		return nil, &handlers.FileProblem{Line: refused.Line, Remedy: string(refused.Remedy()), Detail: refused.Reason}
 	}
@@ -57,10 +57,16 @@ func convert(s bank.Statement) (handlers.BankStatement, error) {
 	id := domain.StatementID(domain.NameID("statement", string(account), s.Number, string(s.ClosedOn)))
 	statement := handlers.BankStatement{Currency: s.Currency, StatementImported: domain.StatementImported{Statement: id, Account: account, Number: s.Number,
 		OpenedOn: domain.Day(s.OpenedOn), ClosedOn: domain.Day(s.ClosedOn), Opening: domain.Money(s.OpeningGrosz), Closing: domain.Money(s.ClosingGrosz)}}
+	if len(s.Entries) > 0 {
+		statement.Entries = make([]handlers.BankEntry, 0, len(s.Entries))
+	}
 	digest := sha256.New()
-	for _, entry := range s.Entries {
-		fmt.Fprintf(digest, "%d:%s", len(entry.Raw), entry.Raw)
-		line := handlers.BankEntry{Line: entry.Line, Left: leftReason(s, entry), Received: domain.TransferReceived{
+	var raw []byte
+	for i := range s.Entries {
+		entry := &s.Entries[i]
+		raw = append(append(strconv.AppendInt(raw[:0], int64(len(entry.Raw)), 10), ':'), entry.Raw...)
+		digest.Write(raw)
+		line := handlers.BankEntry{Line: entry.Line, Left: leftReason(s.Currency, entry), Received: domain.TransferReceived{
 			Transfer: domain.TransferID(domain.NameID("transfer", string(account), entry.Key)), Statement: id, Account: account, PaidTo: entry.PaidTo,
 			Amount: domain.Money(entry.AmountGrosz), ValueOn: domain.Day(entry.ValueDate), BookedOn: domain.Day(entry.BookedOn),
 			BankReference: entry.BankReference, Title: entry.Title, PayerName: entry.PayerName, PayerAccount: entry.PayerAccount, Raw: entry.Raw,
@@ -85,12 +91,12 @@ func Incoming(s bank.Statement) []bank.Entry {
 	return incoming
 }
 
-func comesIn(s bank.Statement, entry bank.Entry) bool { return leftReason(s, entry) == "" }
+func comesIn(s bank.Statement, entry bank.Entry) bool { return leftReason(s.Currency, &entry) == "" }
 
-// leftReason says why no order can be paid with an entry; empty: one can.
-func leftReason(s bank.Statement, entry bank.Entry) string {
+// leftReason says why no order can be paid with an entry in a currency; empty: one can.
+func leftReason(currency string, entry *bank.Entry) string {
 	switch {
-	case s.Currency != "PLN":
+	case currency != "PLN":
 		return handlers.LeftForeign
 	case entry.Mark == bank.Debit:
 		return handlers.LeftOutgoing
@@ -117,7 +123,7 @@ func LeftOut(s bank.Statement, taken []handlers.Departure) []Left {
 			continue
 		}
 		var why string
-		switch leftReason(s, entry) {
+		switch leftReason(s.Currency, &entry) {
 		case handlers.LeftForeign:
 			why = "in " + s.Currency + "; orders are paid in PLN"
 		case handlers.LeftNothing:
