@@ -63,11 +63,29 @@ func (f *ErasureFacts) add(ctx context.Context, log Log, id OrderID, statements 
 	}
 	for _, payment := range order.State.Payments {
 		f.LastDocument = max(f.LastDocument, payment.ValueOn)
-		transfer, err := Load[Transfer](ctx, log, TransferStream(payment.Transfer))
+		if err := f.addTransfer(ctx, log, payment.Transfer, statements); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addTransfer takes in the statements that have a transfer, and those with the entries by which the bank took it back.
+func (f *ErasureFacts) addTransfer(ctx context.Context, log Log, id TransferID, statements map[StatementID]bool) error {
+	transfer, err := Load[Transfer](ctx, log, TransferStream(id))
+	if err != nil {
+		return err
+	}
+	ids := []StatementID{transfer.State.Statement}
+	for _, r := range transfer.State.Reversals {
+		reversal, err := Load[Reversal](ctx, log, ReversalStream(r.Reversal))
 		if err != nil {
 			return err
 		}
-		statement, err := Load[Statement](ctx, log, StatementStream(transfer.State.Statement))
+		ids = append(ids, reversal.State.Statement)
+	}
+	for _, id := range ids {
+		statement, err := Load[Statement](ctx, log, StatementStream(id))
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,9 @@
 package domain
 
 import (
+	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 )
 
@@ -134,4 +136,30 @@ func TestForgottenCustomerGetsNothing(t *testing.T) {
 func isRefusedAs(err error, code string) bool {
 	no, refused := IsRefusal(err)
 	return refused && no.Code == code
+}
+
+// The statement that shows how the bank took a payment back names the payer as the one with the payment does.
+func TestErasureReachesTheReversalOfAPayment(t *testing.T) {
+	log := &memory{}
+	seed(t, log, OrderStream("o-1"), submitted(t), paid("t-1", 859_76))
+	seed(t, log, TransferStream("t-1"), came, TransferReversed{Transfer: "t-1", Reversal: "r-1", Amount: 1_00})
+	seed(t, log, ReversalStream("r-1"), ReversalReceived{Reversal: "r-1", Statement: "s-2", Amount: 1_00})
+	seed(t, log, StatementStream("s-1"), StatementImported{Statement: "s-1", ClosedOn: "2026-03-12"})
+	seed(t, log, StatementStream("s-2"), StatementImported{Statement: "s-2", ClosedOn: "2027-01-07"})
+	facts, err := FactsForErasure(t.Context(), log, "2040-01-01", []OrderID{"o-1"}, nil)
+	if err != nil || !slices.Equal(facts.Statements, []StatementID{"s-1", "s-2"}) || facts.LastDocument != "2027-01-07" {
+		t.Errorf("facts %+v, %v", facts, err)
+	}
+}
+
+// seed writes events as they come.
+func seed(t *testing.T, log Log, stream string, events ...Event) {
+	t.Helper()
+	var proposed []Proposed
+	for i, event := range events {
+		proposed = append(proposed, Proposed{ID: NameID(stream, fmt.Sprint(i)), Event: event})
+	}
+	if _, err := log.Append(t.Context(), stream, -1, proposed); err != nil {
+		t.Fatal(err)
+	}
 }

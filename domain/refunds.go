@@ -11,10 +11,10 @@ type MatchByHand struct {
 	Transfer TransferID
 	Parts    []MatchPart
 	Open     map[OrderID]Payable // of each order, as the log knows it
-	Reason   string              // without personal data
-	Account  string              // of the person
-	Limit    Money               // what may be matched of one transfer without a second person; 0: nothing
-	Seen     Money               // what was unmatched when the person decided
+	Reason   string
+	Account  string // of the person
+	Limit    Money  // what may be matched of one transfer without a second person; 0: nothing
+	Seen     Money  // what was unmatched when the person decided
 }
 
 // Stream of the transfer.
@@ -32,6 +32,9 @@ func (c MatchByHand) Decide(known Transfer) ([]Event, error) {
 	if known.Buckets().Unmatched != c.Seen {
 		return nil, refuse(MoneyMoved)
 	}
+	if known.erased() {
+		return nil, refuse(PayerErased)
+	}
 	if err := checkText("reason", c.Reason, ReasonMax); err != nil {
 		return nil, err
 	}
@@ -40,10 +43,13 @@ func (c MatchByHand) Decide(known Transfer) ([]Event, error) {
 		return nil, err
 	}
 	if sum+known.byHand() > c.Limit {
-		return []Event{MatchProposed{Transfer: c.Transfer, Proposal: len(known.Proposals) + 1, Parts: c.Parts, Reason: c.Reason, Proposer: c.Account}}, nil
+		return []Event{MatchProposed{Transfer: c.Transfer, Statement: known.Statement, Proposal: len(known.Proposals) + 1, Parts: c.Parts, Reason: c.Reason, Proposer: c.Account}}, nil
 	}
 	return known.matches(c.Parts, TransferMatched{Reason: c.Reason, Proposer: c.Account}), nil
 }
+
+// erased tells whether the personal data about the transfer are destroyed, and the key with them that would seal more.
+func (t Transfer) erased() bool { return t.Raw == Erased }
 
 // byHand is what orders have already been given by hand, so that many small matches need a second person as one large one does.
 func (t Transfer) byHand() Money {
@@ -86,7 +92,7 @@ func (t Transfer) matches(parts []MatchPart, by TransferMatched) []Event {
 	var events []Event
 	for _, part := range parts {
 		match := by
-		match.Transfer, match.Order, match.Number, match.Amount = t.Transfer, part.Order, part.Number, part.Amount
+		match.Transfer, match.Statement, match.Order, match.Number, match.Amount = t.Transfer, t.Statement, part.Order, part.Number, part.Amount
 		match.ValueOn, match.Rule, match.Booking = t.ValueOn, MatchedByHand, len(t.Bookings)+len(events)
 		events = append(events, match)
 	}
@@ -112,6 +118,9 @@ func (c ConfirmMatch) Decide(known Transfer) ([]Event, error) {
 	proposed, err := known.proposal(c.Proposal, c.Account)
 	if err != nil {
 		return nil, err
+	}
+	if known.erased() {
+		return nil, refuse(PayerErased)
 	}
 	if _, err := known.checkParts(proposed.Parts, c.Open); err != nil {
 		return nil, err
@@ -158,23 +167,30 @@ func (c RejectMatch) Decide(known Transfer) ([]Event, error) {
 	if err := checkText("reason", c.Reason, ReasonMax); err != nil {
 		return nil, err
 	}
-	return []Event{MatchRejected{Transfer: c.Transfer, Proposal: c.Proposal, Reason: c.Reason, Rejecter: c.Account}}, nil
+	rejected := MatchRejected{Transfer: c.Transfer, Proposal: c.Proposal, Rejecter: c.Account}
+	if !known.erased() {
+		rejected.Statement, rejected.Reason = known.Statement, c.Reason
+	}
+	return []Event{rejected}, nil
 }
 
-// ProposeRefund sets unmatched money, or a customer's credit, aside to be sent back to the account that it came from.
+// ProposeRefund sets unmatched money, or a customer's credit, aside to be sent back: to the account that it came from, or to another
+// one that the person names, for payers change banks.
 type ProposeRefund struct {
-	Transfer TransferID
-	Amount   Money
-	Credit   CustomerID // empty: out of the unmatched money
-	Reason   string     // without personal data
-	Account  string     // of the person who proposes
-	Seen     Money      // what was unmatched, or credited, when the person decided
+	Transfer     TransferID
+	Amount       Money
+	Credit       CustomerID // empty: out of the unmatched money
+	PayeeAccount NRB        // empty: the account that the money came from
+	PayeeName    string     // of the holder of another account
+	Reason       string
+	Account      string // of the person who proposes
+	Seen         Money  // what was unmatched, or credited, when the person decided
 }
 
 // Stream of the transfer.
 func (c ProposeRefund) Stream() string { return TransferStream(c.Transfer) }
 
-// Decide refuses more than there is, and a payer whose account is not known: money only goes back where it came from.
+// Decide refuses more than there is, another account without its holder, and a refund without any account.
 func (c ProposeRefund) Decide(known Transfer) ([]Event, error) {
 	left := known.Buckets().Unmatched
 	if c.Credit != "" {
@@ -187,7 +203,9 @@ func (c ProposeRefund) Decide(known Transfer) ([]Event, error) {
 		return nil, refuse(SecondPersonAwaited)
 	case left != c.Seen:
 		return nil, refuse(MoneyMoved)
-	case known.PayerAccount == "":
+	case known.erased():
+		return nil, refuse(PayerErased)
+	case known.PayerAccount == "" && c.PayeeAccount == "":
 		return nil, refuse(PayerUnknown)
 	case c.Amount <= 0 || c.Amount > left:
 		return nil, refuse(MoreThanUnmatched, "unmatched", left.String())
@@ -195,8 +213,15 @@ func (c ProposeRefund) Decide(known Transfer) ([]Event, error) {
 	if err := checkText("reason", c.Reason, ReasonMax); err != nil {
 		return nil, err
 	}
-	return []Event{RefundProposed{Transfer: c.Transfer, Statement: known.Statement, Refund: len(known.Refunds) + 1, Amount: c.Amount, Credit: c.Credit,
-		PayeeName: known.PayerName, PayeeAccount: known.PayerAccount, Reason: c.Reason, Proposer: c.Account}}, nil
+	proposed := RefundProposed{Transfer: c.Transfer, Statement: known.Statement, Refund: len(known.Refunds) + 1, Amount: c.Amount, Credit: c.Credit,
+		PayeeName: known.PayerName, PayeeAccount: known.PayerAccount, Reason: c.Reason, Proposer: c.Account}
+	if c.PayeeAccount != "" && string(c.PayeeAccount) != known.PayerAccount {
+		if err := checkText("payee_name", c.PayeeName, NameMax); err != nil {
+			return nil, err
+		}
+		proposed.PayeeName, proposed.PayeeAccount, proposed.OtherAccount = c.PayeeName, string(c.PayeeAccount), true
+	}
+	return []Event{proposed}, nil
 }
 
 // DecideRefund is the second person's word on a refund.
@@ -204,7 +229,7 @@ type DecideRefund struct {
 	Transfer TransferID
 	Refund   int
 	Yes      bool
-	Reason   string // of a no, without personal data
+	Reason   string // of a no
 	Account  string
 }
 
@@ -230,7 +255,11 @@ func (c DecideRefund) Decide(known Transfer) ([]Event, error) {
 	if err := checkText("reason", c.Reason, ReasonMax); err != nil {
 		return nil, err
 	}
-	return []Event{RefundRejected{Transfer: c.Transfer, Refund: c.Refund, Reason: c.Reason, Rejecter: c.Account}}, nil
+	rejected := RefundRejected{Transfer: c.Transfer, Refund: c.Refund, Rejecter: c.Account}
+	if !known.erased() {
+		rejected.Statement, rejected.Reason = known.Statement, c.Reason
+	}
+	return []Event{rejected}, nil
 }
 
 func (t Transfer) refund(number int) (Refund, error) {

@@ -79,6 +79,7 @@ const (
 	MoreThanUnmatched       = "more-than-unmatched"     // Facts: unmatched
 	MoneyMoved              = "money-moved"             // somebody has decided about it meanwhile
 	PayerUnknown            = "payer-unknown"           // there is no account to send the money back to
+	PayerErased             = "payer-erased"            // nothing more can be written down about the transfer
 	RefundOver              = "refund-over"             // paid, rejected, or not confirmed
 	ImportConflict          = "statement-conflict"      // the same statement number with other contents
 	InvoiceConflict         = "invoice-conflict"        // the order has an invoice for this money already, or other facts about it. Facts: order, invoice

@@ -50,6 +50,8 @@ func (c LinkReversal) Decide(known Reversal) ([]Event, error) {
 		return nil, nil
 	case known.Match != nil:
 		return nil, refuse(MoneyMoved)
+	case known.Raw == Erased:
+		return nil, refuse(PayerErased)
 	case known.Amount > c.Left:
 		return nil, refuse(MoreThanUnmatched, "unmatched", c.Left.String())
 	}
@@ -57,7 +59,7 @@ func (c LinkReversal) Decide(known Reversal) ([]Event, error) {
 		return nil, err
 	}
 	match := c.ReversalMatched
-	match.Rule = ReversedByHand
+	match.Rule, match.Statement = ReversedByHand, known.Statement
 	return []Event{match}, nil
 }
 
@@ -86,7 +88,7 @@ func (c ReverseTransfer) Decide(known Transfer) ([]Event, error) {
 	lack := func() Money { return c.Amount - d.Buckets().Unmatched }
 	for _, refund := range slices.Backward(known.Refunds) {
 		if (refund.State == RefundAwaits || refund.State == RefundAgreed) && lack() > 0 {
-			d.add(RefundRejected{Transfer: c.Transfer, Refund: refund.Refund, Reason: string(ReleasedReversed)})
+			d.add(RefundRejected{Transfer: c.Transfer, Refund: refund.Refund})
 		}
 	}
 	for _, customer := range slices.Sorted(maps.Keys(d.Credits)) {

@@ -34,7 +34,7 @@ func TestReverseTransfer(t *testing.T) {
 		"two orders had it":             {[]Event{matched("o-1", 0, 60_00), matched("o-2", 1, 40_00)}, reversed, []Event{released("o-2", 2, 40_00), released("o-1", 3, 60_00), reversed}, 0},
 		"a part of it":                  {[]Event{matched("o-1", 0, 60_00), matched("o-2", 1, 40_00)}, part, []Event{released("o-2", 2, 10_00), part}, 0},
 		"an order and a credit":         {[]Event{matched("o-1", 0, 70_00), credited}, reversed, []Event{withdrawn, released("o-1", 1, 70_00), reversed}, 0},
-		"a refund that was not paid":    {[]Event{matched("o-1", 0, 70_00), credited, proposed, agreed}, reversed, []Event{RefundRejected{Transfer: "t-1", Refund: 1, Reason: "reversed"}, withdrawn, released("o-1", 1, 70_00), reversed}, 0},
+		"a refund that was not paid":    {[]Event{matched("o-1", 0, 70_00), credited, proposed, agreed}, reversed, []Event{RefundRejected{Transfer: "t-1", Refund: 1}, withdrawn, released("o-1", 1, 70_00), reversed}, 0},
 		"a refund that was paid":        {[]Event{matched("o-1", 0, 70_00), credited, proposed, agreed, RefundPaid{Transfer: "t-1", Refund: 1}}, reversed, []Event{released("o-1", 1, 70_00), reversed}, -30_00},
 		"an order that gave it back":    {[]Event{matched("o-1", 0, 100_00), TransferReleased{Transfer: "t-1", Order: "o-1", Amount: 100_00, Booking: 1}}, reversed, []Event{reversed}, 0},
 		"an unmatched rest that covers": {[]Event{matched("o-1", 0, 60_00)}, part, []Event{part}, 30_00},
@@ -65,7 +65,7 @@ func TestLinkReversal(t *testing.T) {
 	entry := ReversalReceived{Reversal: "r-1", Statement: "s-1", Amount: 5}
 	wish := LinkReversal{ReversalMatched: ReversalMatched{Reversal: "r-1", Transfer: "t-1", Reason: "as the bank says", Account: "anna"}, Left: 5}
 	linked := wish.ReversalMatched
-	linked.Rule = ReversedByHand
+	linked.Rule, linked.Statement = ReversedByHand, "s-1"
 	other, silent, small := wish, wish, wish
 	other.Transfer, silent.Reason, small.Left = "t-2", "", 4
 	given[Reversal](t, entry).when(wish).then(linked).when(wish).then()
@@ -139,16 +139,73 @@ func TestTheProposerDoesNotSettleTheRefund(t *testing.T) {
 	given[Transfer](t, came, proposed).when(PayRefund{paid, "olga"}).refused(RefundOver)
 }
 
+// Money goes back to the account that it came from, or to another one whose holder is named.
+func TestRefundToAnotherAccount(t *testing.T) {
+	const payer, other = "84102055580000123400005678", "12102055580000123400009999"
+	known := came
+	known.PayerName, known.PayerAccount = "Payer", payer
+	nameless := came
+	wish := ProposeRefund{Transfer: "t-1", Amount: 30_00, Reason: "x", Account: "anna", Seen: 100_00}
+	with := func(account NRB, name string) ProposeRefund {
+		w := wish
+		w.PayeeAccount, w.PayeeName = account, name
+		return w
+	}
+	proposed := RefundProposed{Transfer: "t-1", Statement: "s-1", Refund: 1, Amount: 30_00, PayeeName: "Payer", PayeeAccount: payer, Reason: "x", Proposer: "anna"}
+	elsewhere := proposed
+	elsewhere.PayeeName, elsewhere.PayeeAccount, elsewhere.OtherAccount = "Heir", other, true
+	for name, c := range map[string]struct {
+		known TransferReceived
+		wish  ProposeRefund
+		want  RefundProposed
+	}{
+		"no account":         {known, wish, proposed},
+		"the paying account": {known, with(payer, "Heir"), proposed},
+		"another one":        {known, with(other, "Heir"), elsewhere},
+		"none was known":     {nameless, with(other, "Heir"), elsewhere},
+	} {
+		if events, err := c.wish.Decide(Transfer{TransferReceived: c.known}); err != nil || !reflect.DeepEqual(events, []Event{c.want}) {
+			t.Errorf("%s: %+v, %v, want %+v", name, events, err, c.want)
+		}
+	}
+	given[Transfer](t, known).when(with(other, "")).refused(InvalidInput, "field", "payee_name", "limit", fmt.Sprint(NameMax))
+	given[Transfer](t, nameless).when(wish).refused(PayerUnknown)
+	s := given[Transfer](t, known, elsewhere)
+	s.when(DecideRefund{Transfer: "t-1", Refund: 1, Yes: true, Account: "anna"}).refused(SamePerson)
+	if r := s.fold(s.past).Refunds[0]; r.PayeeName != "Heir" || r.PayeeAccount != other || !r.OtherAccount || r.Reason != "x" {
+		t.Errorf("the refund is %+v", r)
+	}
+}
+
+// Once its personal data are erased nothing is written about a transfer that would have to be sealed; what is under way can be ended.
+func TestAnErasedTransferTakesNoMoreWords(t *testing.T) {
+	erased := came
+	erased.Raw, erased.PayerAccount = Erased, Erased
+	open := map[OrderID]Payable{"o-1": {Order: "o-1", Open: 90_00}}
+	parts := []MatchPart{{Order: "o-1", Amount: 10_00}}
+	given[Transfer](t, erased).when(MatchByHand{Transfer: "t-1", Parts: parts, Open: open, Reason: "x", Account: "anna", Seen: 100_00}).refused(PayerErased)
+	given[Transfer](t, erased).when(ProposeRefund{Transfer: "t-1", Amount: 1, Reason: "x", Account: "anna", Seen: 100_00}).refused(PayerErased)
+	proposed := MatchProposed{Transfer: "t-1", Statement: "s-1", Proposal: 1, Parts: parts, Reason: Erased, Proposer: "anna"}
+	given[Transfer](t, erased, proposed).when(ConfirmMatch{Transfer: "t-1", Proposal: 1, Open: open, Account: "olga"}).refused(PayerErased)
+	given[Transfer](t, erased, proposed).when(RejectMatch{Transfer: "t-1", Proposal: 1, Reason: "x", Account: "olga"}).
+		then(MatchRejected{Transfer: "t-1", Proposal: 1, Rejecter: "olga"})
+	refund := RefundProposed{Transfer: "t-1", Statement: "s-1", Refund: 1, Amount: 1, PayeeAccount: Erased, Reason: Erased, Proposer: "anna"}
+	given[Transfer](t, erased, refund).when(DecideRefund{Transfer: "t-1", Refund: 1, Reason: "x", Account: "olga"}).
+		then(RefundRejected{Transfer: "t-1", Refund: 1, Rejecter: "olga"})
+	given[Reversal](t, ReversalReceived{Reversal: "r-1", Statement: "s-1", Amount: 5, Raw: Erased}).
+		when(LinkReversal{ReversalMatched: ReversalMatched{Reversal: "r-1", Transfer: "t-1", Reason: "x"}, Left: 5}).refused(PayerErased)
+}
+
 // Many small matches by hand need the second person as one large one does.
 func TestTheLimitCountsTheWholeTransfer(t *testing.T) {
 	open := map[OrderID]Payable{"o-1": {Order: "o-1", Open: 90_00}}
 	wish := func(amount, seen Money) MatchByHand {
 		return MatchByHand{Transfer: "t-1", Parts: []MatchPart{{Order: "o-1", Amount: amount}}, Open: open, Reason: "x", Account: "anna", Limit: 50_00, Seen: seen}
 	}
-	first := TransferMatched{Transfer: "t-1", Order: "o-1", Amount: 30_00, ValueOn: "2026-03-12", Rule: MatchedByHand, Reason: "x", Proposer: "anna"}
+	first := TransferMatched{Transfer: "t-1", Statement: "s-1", Order: "o-1", Amount: 30_00, ValueOn: "2026-03-12", Rule: MatchedByHand, Reason: "x", Proposer: "anna"}
 	second := first
 	second.Amount, second.Booking = 20_00, 1
-	proposed := MatchProposed{Transfer: "t-1", Proposal: 1, Parts: []MatchPart{{Order: "o-1", Amount: 20_01}}, Reason: "x", Proposer: "anna"}
+	proposed := MatchProposed{Transfer: "t-1", Statement: "s-1", Proposal: 1, Parts: []MatchPart{{Order: "o-1", Amount: 20_01}}, Reason: "x", Proposer: "anna"}
 	for i, c := range []struct {
 		past []Event
 		wish MatchByHand

@@ -8,17 +8,18 @@ import (
 // TransferMatched gives money of a transfer to an order. A transfer can pay several orders, each with an event of its own.
 type TransferMatched struct {
 	Transfer  TransferID  `json:"transfer"`
+	Statement StatementID `json:"statement,omitempty" personal:"subject"` // of the transfer, where there is a Reason
 	Order     OrderID     `json:"order"`
 	Number    OrderNumber `json:"number"`
 	Amount    Money       `json:"amount"`
 	ValueOn   Day         `json:"value_on"`
-	Rule      string      `json:"rule"`                // by which the order was found, with its version
-	Booking   int         `json:"booking,omitempty"`   // counts what a transfer gives to orders and takes back from them, from 0
-	Credit    CustomerID  `json:"credit,omitempty"`    // out of whose credit; empty: out of the money that was unmatched
-	Proposal  int         `json:"proposal,omitempty"`  // that was confirmed, from 1; 0: none was needed
-	Reason    string      `json:"reason,omitempty"`    // of the person who matched by hand, without personal data
-	Proposer  string      `json:"proposer,omitempty"`  // account of that person
-	Confirmer string      `json:"confirmer,omitempty"` // account of the second person
+	Rule      string      `json:"rule"`                                        // by which the order was found, with its version
+	Booking   int         `json:"booking,omitempty"`                           // counts what a transfer gives to orders and takes back from them, from 0
+	Credit    CustomerID  `json:"credit,omitempty"`                            // out of whose credit; empty: out of the money that was unmatched
+	Proposal  int         `json:"proposal,omitempty"`                          // that was confirmed, from 1; 0: none was needed
+	Reason    string      `json:"reason,omitempty" personal:"legal" since:"2"` // of the person who matched by hand
+	Proposer  string      `json:"proposer,omitempty"`                          // account of that person
+	Confirmer string      `json:"confirmer,omitempty"`                         // account of the second person
 }
 
 // ReleaseReason says why an order gives money of a transfer back.
@@ -34,25 +35,27 @@ const (
 
 // TransferReleased takes money of a transfer off an order; it is unmatched again.
 type TransferReleased struct {
-	Transfer TransferID    `json:"transfer"`
-	Order    OrderID       `json:"order"`
-	Amount   Money         `json:"amount"`
-	ValueOn  Day           `json:"value_on"` // the day of the release
-	Booking  int           `json:"booking"`  // in the same count as that of [TransferMatched]
-	Why      ReleaseReason `json:"why"`
-	Reason   string        `json:"reason,omitempty"` // of the person who did it, without personal data
-	Account  string        `json:"account,omitempty"`
+	Transfer  TransferID    `json:"transfer"`
+	Statement StatementID   `json:"statement,omitempty" personal:"subject"` // of the transfer, where there is a Reason
+	Order     OrderID       `json:"order"`
+	Amount    Money         `json:"amount"`
+	ValueOn   Day           `json:"value_on"` // the day of the release
+	Booking   int           `json:"booking"`  // in the same count as that of [TransferMatched]
+	Why       ReleaseReason `json:"why"`
+	Reason    string        `json:"reason,omitempty" personal:"legal" since:"2"` // of the person who did it
+	Account   string        `json:"account,omitempty"`
 }
 
 // TransferCredited makes unmatched money of a transfer the credit of a customer, for the next order or to be sent back.
 type TransferCredited struct {
-	Transfer TransferID    `json:"transfer"`
-	Customer CustomerID    `json:"customer"`
-	Amount   Money         `json:"amount"`
-	Why      ReleaseReason `json:"why"`
-	Order    OrderID       `json:"order,omitempty"` // that did not need it
-	Reason   string        `json:"reason,omitempty"`
-	Account  string        `json:"account,omitempty"`
+	Transfer  TransferID    `json:"transfer"`
+	Statement StatementID   `json:"statement,omitempty" personal:"subject"` // of the transfer, where there is a Reason
+	Customer  CustomerID    `json:"customer"`
+	Amount    Money         `json:"amount"`
+	Why       ReleaseReason `json:"why"`
+	Order     OrderID       `json:"order,omitempty"` // that did not need it
+	Reason    string        `json:"reason,omitempty" personal:"legal" since:"2"`
+	Account   string        `json:"account,omitempty"`
 }
 
 // CreditWithdrawn takes a customer's credit back; the money is unmatched again.
@@ -72,19 +75,21 @@ type MatchPart struct {
 
 // MatchProposed asks a second person to confirm a match by hand that is above the vendor's limit. No money moves yet.
 type MatchProposed struct {
-	Transfer TransferID  `json:"transfer"`
-	Proposal int         `json:"proposal"` // counts those of the transfer, from 1
-	Parts    []MatchPart `json:"parts"`
-	Reason   string      `json:"reason"`
-	Proposer string      `json:"proposer"` // account
+	Transfer  TransferID  `json:"transfer"`
+	Statement StatementID `json:"statement,omitempty" personal:"subject"` // of the transfer; since schema 2
+	Proposal  int         `json:"proposal"`                               // counts those of the transfer, from 1
+	Parts     []MatchPart `json:"parts"`
+	Reason    string      `json:"reason" personal:"legal" since:"2"`
+	Proposer  string      `json:"proposer"` // account
 }
 
 // MatchRejected ends a proposal without a match.
 type MatchRejected struct {
-	Transfer TransferID `json:"transfer"`
-	Proposal int        `json:"proposal"`
-	Reason   string     `json:"reason"`
-	Rejecter string     `json:"rejecter"` // account
+	Transfer  TransferID  `json:"transfer"`
+	Statement StatementID `json:"statement,omitempty" personal:"subject"` // of the transfer, where there is a Reason
+	Proposal  int         `json:"proposal"`
+	Reason    string      `json:"reason" personal:"legal" since:"2"` // empty on a transfer whose personal data are erased
+	Rejecter  string      `json:"rejecter"`                          // account
 }
 
 // RefundProposed sets money of a transfer aside to be sent back; a second person has to confirm it. To whom is personal and sealed.
@@ -96,7 +101,8 @@ type RefundProposed struct {
 	Credit       CustomerID  `json:"credit,omitempty"` // out of whose credit; empty: out of the unmatched money
 	PayeeName    string      `json:"payee_name" personal:"legal"`
 	PayeeAccount string      `json:"payee_account" personal:"legal"`
-	Reason       string      `json:"reason"`
+	OtherAccount bool        `json:"other_account,omitempty"` // not the one that the money came from
+	Reason       string      `json:"reason" personal:"legal" since:"2"`
 	Proposer     string      `json:"proposer"` // account
 }
 
@@ -109,10 +115,11 @@ type RefundConfirmed struct {
 
 // RefundRejected ends a refund that was not paid; the money is back where it came from.
 type RefundRejected struct {
-	Transfer TransferID `json:"transfer"`
-	Refund   int        `json:"refund"`
-	Reason   string     `json:"reason"`
-	Rejecter string     `json:"rejecter,omitempty"` // account; empty: the bank took the transfer back
+	Transfer  TransferID  `json:"transfer"`
+	Statement StatementID `json:"statement,omitempty" personal:"subject"` // of the transfer, where there is a Reason
+	Refund    int         `json:"refund"`
+	Reason    string      `json:"reason" personal:"legal" since:"2"` // empty when the bank took the transfer back, and when personal data are erased
+	Rejecter  string      `json:"rejecter,omitempty"`                // account; empty: the bank took the transfer back
 }
 
 // RefundPaid says that a confirmed refund has left the account.
@@ -151,11 +158,12 @@ type ReversalReceived struct {
 
 // ReversalMatched says which transfer a reversal takes back.
 type ReversalMatched struct {
-	Reversal TransferID `json:"reversal"`
-	Transfer TransferID `json:"transfer"`
-	Rule     string     `json:"rule"`
-	Reason   string     `json:"reason,omitempty"` // of the person who found it, without personal data
-	Account  string     `json:"account,omitempty"`
+	Reversal  TransferID  `json:"reversal"`
+	Statement StatementID `json:"statement,omitempty" personal:"subject"` // of the reversal, where there is a Reason
+	Transfer  TransferID  `json:"transfer"`
+	Rule      string      `json:"rule"`
+	Reason    string      `json:"reason,omitempty" personal:"legal" since:"2"` // of the person who found it
+	Account   string      `json:"account,omitempty"`
 }
 
 // Transfer is money that came in and where it is now. At every moment what was received is the sum of what orders, credits,
@@ -197,7 +205,10 @@ type Refund struct {
 	Refund       int         `json:"refund"`
 	Amount       Money       `json:"amount"`
 	Credit       CustomerID  `json:"credit,omitempty"`
-	PayeeAccount string      `json:"-"` // is read from the log only
+	PayeeName    string      `json:"-"` // personal, as the next two: read from the log only
+	PayeeAccount string      `json:"-"`
+	Reason       string      `json:"-"`
+	OtherAccount bool        `json:"other_account,omitempty"` // not the one that the money came from
 	Proposer     string      `json:"proposer"`
 	State        RefundState `json:"state"`
 }
@@ -233,8 +244,8 @@ func (t *Transfer) Evolve(event Event) {
 func (t *Transfer) evolveRefund(event Event) {
 	switch e := event.(type) {
 	case RefundProposed:
-		t.Refunds = append(slices.Clip(t.Refunds), Refund{Refund: e.Refund, Amount: e.Amount, Credit: e.Credit, PayeeAccount: e.PayeeAccount,
-			Proposer: e.Proposer, State: RefundAwaits})
+		t.Refunds = append(slices.Clip(t.Refunds), Refund{Refund: e.Refund, Amount: e.Amount, Credit: e.Credit, PayeeName: e.PayeeName,
+			PayeeAccount: e.PayeeAccount, OtherAccount: e.OtherAccount, Reason: e.Reason, Proposer: e.Proposer, State: RefundAwaits})
 		t.credit(e.Credit, -e.Amount)
 	case RefundConfirmed:
 		t.moveRefund(e.Refund, RefundAgreed)

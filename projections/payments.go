@@ -49,6 +49,9 @@ type transferState struct {
 
 func (t *transferState) evolve(record domain.Record) {
 	t.Transfer.Evolve(record.Event)
+	for i := range t.Transfer.Proposals {
+		t.Transfer.Proposals[i].Reason = "" // a person's words, which the page of the transfer reads from the log
+	}
 	if _, first := record.Event.(domain.TransferReceived); first {
 		t.Position, t.At = record.Position, record.Metadata.At
 		t.title, t.payer, t.account = storable(t.Transfer.Title), storable(t.Transfer.PayerName), storable(t.Transfer.PayerAccount)

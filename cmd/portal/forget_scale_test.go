@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,8 +35,8 @@ const (
 // afterRetention is a moment when tax law wants nothing any more of what the test does.
 var afterRetention = time.Date(2045, 6, 1, 12, 0, 0, 0, time.UTC)
 
-// TestManyAreForgotten erases many people at once, every second one with everything, and a customer with orders: no file has their
-// data, the proofs, the views and the replay agree, and a file that was sent before still verifies.
+// TestManyAreForgotten erases many people at once, every second one with everything, and a customer with orders, about whose payments
+// people have typed reasons: no file has their data, the proofs, the views and the replay agree, and a file that was sent before still verifies.
 // The long form: go test ./cmd/portal -run TestManyAreForgotten -people 10000 -forgotten 1000 -timeout 60m
 func TestManyAreForgotten(t *testing.T) {
 	if testing.Short() {
@@ -43,6 +45,7 @@ func TestManyAreForgotten(t *testing.T) {
 	bin, data := programs(t), dataFolder(t)
 	runProgram(t, bin, "portal", "demo", "-once", "-data", data)
 	file := keepActivationFile(t, data)
+	typeReasons(t, data, "K-0001")
 	people := writePeople(t)
 	runProgram(t, bin, "portal", "import", "-data", data, people)
 	before := time.Now()
@@ -51,9 +54,12 @@ func TestManyAreForgotten(t *testing.T) {
 	if len(certificates) != *forgottenPeople+1 {
 		t.Errorf("%d certificates", len(certificates))
 	}
-	gone := []string{goingHost, "zapomniany-", goingName + " z wszystkim", "7770005511", "Piekarnia Złoty", "biuro@zloty-klos.example"}
+	gone := append(typed, goingHost, "zapomniany-", goingName+" z wszystkim", "7770005511", "Piekarnia Złoty", "biuro@zloty-klos.example")
 	for i := 1; i < min(*forgottenPeople, 20); i += 2 {
 		gone = append(gone, string(personNIP(i)))
+	}
+	if read := reasonsRead(t, data); strings.Trim(read, "|") != strings.Join(slices.Repeat([]string{domain.Erased}, len(typed)), "|") {
+		t.Errorf("of what people typed about the payer is left: %s", read)
 	}
 	if found, err := traces(data, gone); err != nil || len(found) > 0 {
 		t.Errorf("%v; the erased data still stand in %v", err, found)
