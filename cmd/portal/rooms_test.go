@@ -20,6 +20,7 @@ var doors = []struct {
 	others []string
 	shut   []string
 }{
+	{room: "domain/histories", ours: []string{"domain"}, others: []string{"pgregory.net/rapid"}, shut: []string{"net/http", "os", "database/sql"}},
 	{room: "domain", shut: []string{"os", "net", "net/http", "math/rand", "math/rand/v2", "crypto/rand", "database/sql", "log", "log/slog", "io/fs", "syscall"}},
 	{room: "projections/books", ours: []string{"domain"}, shut: []string{"net/http", "os", "database/sql"}},
 	{room: "projections", ours: []string{"domain"}, others: []string{"github.com/jmoiron/sqlx", "github.com/lib/pq"}, shut: []string{"net/http", "os"}},
