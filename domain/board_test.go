@@ -9,8 +9,8 @@ import (
 
 // TestSkipAndRetry tells how a task is given up, taken back and hurried, and that no way leads around the payment.
 func TestSkipAndRetry(t *testing.T) {
-	confirmed, full := LetterSent{"o-1", ConfirmTask}, paid("t-1", 859_76)
-	markedPaid, noted := LicencesMarkedPaid{"o-1"}, LetterSent{"o-1", PaymentNoteTask}
+	confirmed, full := LetterSent{Order: "o-1", Kind: ConfirmTask}, paid("t-1", 859_76)
+	markedPaid, noted := LicencesMarkedPaid{"o-1"}, LetterSent{Order: "o-1", Kind: PaymentNoteTask}
 	skip := func(task string) SkipTask { return SkipTask{Order: "o-1", Task: task, Reason: "delivered by hand"} }
 	retry := func(task string) RetryTask { return RetryTask{Order: "o-1", Task: task, At: noon} }
 	skipped := func(task string) TaskSkipped {
@@ -72,7 +72,7 @@ func TestLoginLetterSkipped(t *testing.T) {
 	skip := SkipLoginLetter{Customer: "alfa", Account: "user-1", Link: 1, Reason: "told by telephone"}
 	given[Customer](t, alfaRegistered, granted).when(skip).then(LoginLetterSkipped(skip))
 	given[Customer](t, alfaRegistered, granted, LoginLetterSkipped(skip)).when(RecordLoginLetter{Customer: "alfa", Account: "user-1", Link: 1}).then()
-	given[Customer](t, alfaRegistered, granted, LoginLetterSent{"alfa", "user-1", 1}).when(skip).then()
+	given[Customer](t, alfaRegistered, granted, LoginLetterSent{Customer: "alfa", Account: "user-1", Link: 1}).when(skip).then()
 	given[Customer](t, alfaRegistered).when(skip).refused(NotFound)
 	given[Customer](t, alfaRegistered, granted).when(SkipLoginLetter{Customer: "alfa", Account: "user-1", Link: 1}).refused(InvalidInput, "field", "reason", "limit", "500")
 	again := GrantLogin{Customer: "alfa", Account: "user-1", Link: 2}

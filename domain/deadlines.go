@@ -37,8 +37,9 @@ type OrderLapsed struct {
 
 // BalanceLetterSent says that the word to the buyer about a part payment and what is still open has left; it knew of so many payments.
 type BalanceLetterSent struct {
-	Order    OrderID `json:"order"`
-	Payments int     `json:"payments"`
+	Order    OrderID     `json:"order"`
+	Payments int         `json:"payments"`
+	Letter   *SentLetter `json:"letter,omitempty"` // nil: it left before digests were recorded
 }
 
 // Expired tells whether the order waits only for late money.
@@ -176,6 +177,7 @@ func (o Order) owesOn(kind TaskKind, today Day) bool {
 type RecordBalanceLetter struct {
 	Order    OrderID
 	Payments int // of which the letter knew
+	Letter   *SentLetter
 }
 
 // Stream of the order.

@@ -33,8 +33,8 @@ func dueOn(today Day, past ...Event) string {
 
 // R13: what an order that waits for its money owes, day by day. After a long silence only what still makes sense is done.
 func TestWhatFallsDue(t *testing.T) {
-	confirmed, reminded, remindedAgain := LetterSent{"o-1", ConfirmTask}, LetterSent{"o-1", RemindTask}, LetterSent{"o-1", RemindAgainTask}
-	expired, noted := OrderExpired{"o-1", "2026-05-08"}, LetterSent{"o-1", ExpiryNoteTask}
+	confirmed, reminded, remindedAgain := LetterSent{Order: "o-1", Kind: ConfirmTask}, LetterSent{Order: "o-1", Kind: RemindTask}, LetterSent{Order: "o-1", Kind: RemindAgainTask}
+	expired, noted := OrderExpired{"o-1", "2026-05-08"}, LetterSent{Order: "o-1", Kind: ExpiryNoteTask}
 	part, full := paid("t-1", 100_00), paid("t-2", 859_76)
 	placed := []Event{timed(t), confirmed}
 	without := timed(t)
@@ -56,11 +56,11 @@ func TestWhatFallsDue(t *testing.T) {
 		"unconfirmed":                    {[]Event{timed(t)}, []row{{"2026-03-21", "confirmation"}, {"2026-04-08", "confirmation expiry"}}},
 		"confirmed by hand":              {[]Event{timed(t), TaskSkipped{Order: "o-1", Task: "confirmation"}}, []row{{"2026-03-21", "reminder"}}},
 		"a part of the money":            {append(placed, part), []row{{"2026-03-12", "balance"}, {"2026-03-21", "balance reminder"}, {"2026-04-08", "balance expiry"}}},
-		"and told so":                    {append(placed, part, BalanceLetterSent{"o-1", 1}), []row{{"2026-03-12", ""}, {"2026-03-21", "reminder"}}},
+		"and told so":                    {append(placed, part, BalanceLetterSent{Order: "o-1", Payments: 1}), []row{{"2026-03-12", ""}, {"2026-03-21", "reminder"}}},
 		"a part before the confirmation": {[]Event{timed(t), part}, []row{{"2026-03-12", "confirmation"}}},
 		"which tells of it":              {[]Event{timed(t), part, confirmed}, []row{{"2026-03-12", ""}, {"2026-03-21", "reminder"}}},
 		"and of the next one":            {[]Event{timed(t), part, confirmed, paid("t-3", 1)}, []row{{"2026-03-12", "balance-2"}}},
-		"another part":                   {append(placed, part, BalanceLetterSent{"o-1", 1}, paid("t-3", 1)), []row{{"2026-03-12", "balance-2"}}},
+		"another part":                   {append(placed, part, BalanceLetterSent{Order: "o-1", Payments: 1}, paid("t-3", 1)), []row{{"2026-03-12", "balance-2"}}},
 		"two parts at once":              {append(placed, part, paid("t-3", 1)), []row{{"2026-03-12", "balance-2"}}},
 		"paid":                           {append(placed, full), []row{{"2027-01-01", "mark-paid payment-note activation-1 activation-2"}}},
 		"cancelled":                      {append(placed, OrderCancelled{"o-1"}, LicencesReleased{"o-1"}), []row{{"2027-01-01", ""}}},
@@ -167,10 +167,10 @@ func TestCancelExpiredOrder(t *testing.T) {
 func TestBalanceLetter(t *testing.T) {
 	told := func(payments int) RecordBalanceLetter { return RecordBalanceLetter{Order: "o-1", Payments: payments} }
 	given[Order](t, timed(t)).when(told(1)).then().
-		when(recordOf(paid("t-1", 1))).happened().when(told(1)).then(BalanceLetterSent{"o-1", 1}).
+		when(recordOf(paid("t-1", 1))).happened().when(told(1)).then(BalanceLetterSent{Order: "o-1", Payments: 1}).
 		when(recordOf(paid("t-2", 1))).happened().when(recordOf(paid("t-3", 1))).happened().
-		when(told(2)).then(BalanceLetterSent{"o-1", 2}). // it was on its way when the third part came
-		when(told(3)).then(BalanceLetterSent{"o-1", 3})
+		when(told(2)).then(BalanceLetterSent{Order: "o-1", Payments: 2}). // it was on its way when the third part came
+		when(told(3)).then(BalanceLetterSent{Order: "o-1", Payments: 3})
 	given[Order](t).when(told(1)).then()
 }
 

@@ -8,8 +8,9 @@ import (
 
 // LetterSent says that a letter of this kind has left; its Message-ID derives from order and kind.
 type LetterSent struct {
-	Order OrderID  `json:"order"`
-	Kind  TaskKind `json:"kind"`
+	Order  OrderID     `json:"order"`
+	Kind   TaskKind    `json:"kind"`
+	Letter *SentLetter `json:"letter,omitempty"` // nil: it left before digests were recorded
 }
 
 // LicencesMarkedPaid says that every licence of the order knows of its payment.
@@ -42,6 +43,8 @@ type ActivationFileSent struct {
 	Licence LicenceID `json:"licence"`
 	Copy    int       `json:"copy"`    // 1 for the first sending
 	Address int       `json:"address"` // corrections of the address at that moment
+
+	Letter *SentLetter `json:"letter,omitempty"` // nil: it left before digests were recorded
 }
 
 // ActivationFileResendRequested asks for the same file once more, to the corrected address.
@@ -232,8 +235,9 @@ func (o Order) isSkipped(task string) bool { return slices.Contains(o.Skipped, t
 
 // RecordLetter says that a letter to the buyer has left. Twice is harmless.
 type RecordLetter struct {
-	Order OrderID
-	Kind  TaskKind
+	Order  OrderID
+	Kind   TaskKind
+	Letter *SentLetter
 }
 
 // Stream of the order.

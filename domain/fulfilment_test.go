@@ -31,8 +31,8 @@ func owed(past ...Event) []string {
 
 // R12-R14: what is owed, from the order to the last activation file.
 func TestWhatIsOwed(t *testing.T) {
-	confirmed, full := LetterSent{"o-1", ConfirmTask}, paid("t-1", 859_76)
-	markedPaid, noted := LicencesMarkedPaid{"o-1"}, LetterSent{"o-1", PaymentNoteTask}
+	confirmed, full := LetterSent{Order: "o-1", Kind: ConfirmTask}, paid("t-1", 859_76)
+	markedPaid, noted := LicencesMarkedPaid{"o-1"}, LetterSent{Order: "o-1", Kind: PaymentNoteTask}
 	resend := ActivationFileResendRequested{Order: "o-1", Line: 1, Copy: 2}
 	start := []Event{submitted(t)}
 	with := func(events ...Event) []Event { return slices.Concat(start, events) }
@@ -83,7 +83,7 @@ func TestTaskNames(t *testing.T) {
 }
 
 func TestLetters(t *testing.T) {
-	confirmed, noted := LetterSent{"o-1", ConfirmTask}, LetterSent{"o-1", PaymentNoteTask}
+	confirmed, noted := LetterSent{Order: "o-1", Kind: ConfirmTask}, LetterSent{Order: "o-1", Kind: PaymentNoteTask}
 	given[Order](t, submitted(t)).
 		when(RecordLetter(noted)).then(). // not owed before the money is there
 		when(RecordLetter(confirmed)).then(confirmed).
@@ -208,7 +208,7 @@ func TestFailures(t *testing.T) {
 	})
 	t.Run("of what is not owed", func(t *testing.T) {
 		given[Order](t, submitted(t)).when(fail("activation-1", noon)).then().when(fail("", noon)).then()
-		given[Order](t, submitted(t), LetterSent{"o-1", ConfirmTask}).when(fail("confirmation", noon)).then()
+		given[Order](t, submitted(t), LetterSent{Order: "o-1", Kind: ConfirmTask}).when(fail("confirmation", noon)).then()
 		given[Order](t).when(fail("confirmation", noon)).then()
 	})
 	t.Run("of one line hold up no other", func(t *testing.T) {
@@ -225,11 +225,11 @@ func TestFailuresEnd(t *testing.T) {
 	}
 	full := paid("t-1", 859_76)
 	for name, past := range map[string][]Event{
-		"confirmation": {submitted(t), failed("confirmation"), LetterSent{"o-1", ConfirmTask}},
+		"confirmation": {submitted(t), failed("confirmation"), LetterSent{Order: "o-1", Kind: ConfirmTask}},
 		"cancelled":    {submitted(t), failed("confirmation"), OrderCancelled{"o-1"}},
 		"release":      {submitted(t), OrderCancelled{"o-1"}, failed("release"), LicencesReleased{"o-1"}},
 		"mark-paid":    {submitted(t), full, failed("mark-paid"), LicencesMarkedPaid{"o-1"}},
-		"payment-note": {submitted(t), full, failed("payment-note"), LetterSent{"o-1", PaymentNoteTask}},
+		"payment-note": {submitted(t), full, failed("payment-note"), LetterSent{Order: "o-1", Kind: PaymentNoteTask}},
 		"activation":   {submitted(t), full, issued(t, 1), failed("activation-1"), sentFile(t, 1, 1, 0)},
 		"second copy": {submitted(t), full, issued(t, 1), sentFile(t, 1, 1, 0), ActivationFileResendRequested{"o-1", 1, 2},
 			failed("activation-1-2"), sentFile(t, 1, 2, 1)},

@@ -9,9 +9,10 @@ type LoginGranted struct {
 
 // LoginLetterSent says that user name and one-time link have left by letter.
 type LoginLetterSent struct {
-	Customer CustomerID `json:"customer"`
-	Account  string     `json:"account"`
-	Link     int        `json:"link"`
+	Customer CustomerID  `json:"customer"`
+	Account  string      `json:"account"`
+	Link     int         `json:"link"`
+	Letter   *SentLetter `json:"letter,omitempty"` // nil: it left before digests were recorded
 }
 
 // LoginLetterFailed says that the letter could not be delivered, why (without addresses) and when to try again.
@@ -107,7 +108,8 @@ type RecordLoginLetter struct {
 	Customer CustomerID
 	Account  string
 	Link     int
-	Failure  *Failure // nil: it left
+	Letter   *SentLetter // that left
+	Failure  *Failure    // nil: it left
 }
 
 // Stream of the customer.
@@ -125,7 +127,7 @@ func (c RecordLoginLetter) Decide(known Customer) ([]Event, error) {
 	if c.Failure != nil {
 		return []Event{LoginLetterFailed{Customer: c.Customer, Account: c.Account, Link: c.Link, Failure: *c.Failure}}, nil
 	}
-	return []Event{LoginLetterSent{Customer: c.Customer, Account: c.Account, Link: c.Link}}, nil
+	return []Event{LoginLetterSent{Customer: c.Customer, Account: c.Account, Link: c.Link, Letter: c.Letter}}, nil
 }
 
 // SkipLoginLetter gives up a letter that is owed, with a reason. A fresh link is granted with [GrantLogin]. Twice is harmless.

@@ -179,7 +179,7 @@ func TestDay(t *testing.T) {
 func TestStatus(t *testing.T) {
 	sent := func(line int) Event { return ActivationFileSent{Order: "o-1", Line: line, Copy: 1} }
 	for want, past := range map[OrderStatus][]Event{
-		AwaitingPayment: {submitted(t), LetterSent{"o-1", ConfirmTask}},
+		AwaitingPayment: {submitted(t), LetterSent{Order: "o-1", Kind: ConfirmTask}},
 		PartlyPaid:      {submitted(t), paid("t-1", 1)},
 		PaidStatus:      {submitted(t), paid("t-1", 859_76), sent(1), ActivationFileSent{Order: "o-1", Line: 1, Copy: 2}},
 		Fulfilled:       {submitted(t), paid("t-1", 859_76), sent(1), sent(2)},

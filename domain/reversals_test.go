@@ -230,7 +230,7 @@ func TestPaymentTakenBack(t *testing.T) {
 	back := func(booking int, amount Money) TakePaymentBack {
 		return TakePaymentBack{PaymentTakenBack{Order: "o-1", Transfer: "t-1", Amount: amount, ValueOn: "2026-04-01", Booking: booking, Why: ReleasedReversed}}
 	}
-	full := []Event{submitted(t), LetterSent{"o-1", ConfirmTask}, paid("t-1", 859_76)}
+	full := []Event{submitted(t), LetterSent{Order: "o-1", Kind: ConfirmTask}, paid("t-1", 859_76)}
 	s := given[Order](t, full...).when(back(1, 859_76)).then(back(1, 859_76).PaymentTakenBack)
 	if o := s.fold(s.past); o.Paid() || o.Status() != AwaitingPayment || o.PaidAmount() != 0 || o.Open() != 859_76 || !o.owes(string(MarkUnpaidTask)) || len(o.Owed()) != 1 {
 		t.Errorf("the order is %+v, %v", o.Status(), o.Owed())

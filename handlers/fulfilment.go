@@ -26,7 +26,7 @@ const graceBeforeFinishing = 3 * time.Second
 type Fulfilment struct {
 	Log    domain.Log
 	Due    func(ctx context.Context, now time.Time, limit int) ([]projections.TaskRow, error)
-	Send   func(ctx context.Context, letter Letter) error
+	Send   func(ctx context.Context, letter Letter) (Sent, error)
 	Sign   func(facts ActivationFacts) (SignedFile, error)
 	Paper  Paper
 	Credit func(ctx context.Context, customer domain.CustomerID) ([]domain.TransferID, error) // transfers with a credit of a customer
@@ -345,14 +345,15 @@ func (f *Fulfilment) writeToBuyer(ctx context.Context, d dossier, task domain.Ta
 		}
 		letter.Attachments = append(letter.Attachments, file)
 	}
-	if err := f.Send(ctx, letter); err != nil {
+	sent, err := f.send(ctx, letter)
+	if err != nil {
 		return err
 	}
 	by := d.cause(task, "sent", f.Now())
 	if task.Kind == domain.BalanceTask {
-		_, err = domain.Execute(ctx, f.Log, by, domain.RecordBalanceLetter{Order: d.Order.Order, Payments: task.Copy})
+		_, err = domain.Execute(ctx, f.Log, by, domain.RecordBalanceLetter{Order: d.Order.Order, Payments: task.Copy, Letter: sent})
 	} else {
-		_, err = domain.Execute(ctx, f.Log, by, domain.RecordLetter{Order: d.Order.Order, Kind: task.Kind})
+		_, err = domain.Execute(ctx, f.Log, by, domain.RecordLetter{Order: d.Order.Order, Kind: task.Kind, Letter: sent})
 	}
 	return err
 }
@@ -423,7 +424,8 @@ func (f *Fulfilment) greet(ctx context.Context, id domain.CustomerID) error {
 func (f *Fulfilment) announce(ctx context.Context, customer domain.Customer, login domain.LoginState, grant domain.Record) error {
 	granted := grant.Event.(domain.LoginGranted)
 	record := domain.RecordLoginLetter{Customer: granted.Customer, Account: granted.Account, Link: granted.Link}
-	if err := f.sendLogin(ctx, customer, grant); err != nil {
+	var err error
+	if record.Letter, err = f.sendLogin(ctx, customer, grant); err != nil {
 		if ctx.Err() != nil {
 			return fmt.Errorf("send login letter: %w", err)
 		}
@@ -440,15 +442,15 @@ func (f *Fulfilment) announce(ctx context.Context, customer domain.Customer, log
 	return nil
 }
 
-func (f *Fulfilment) sendLogin(ctx context.Context, customer domain.Customer, grant domain.Record) error {
+func (f *Fulfilment) sendLogin(ctx context.Context, customer domain.Customer, grant domain.Record) (*domain.SentLetter, error) {
 	granted := grant.Event.(domain.LoginGranted)
 	userName, url, err := f.Link(ctx, granted.Account, granted.Link)
 	if err != nil {
-		return fmt.Errorf("make one-time link: %w", err)
+		return nil, fmt.Errorf("make one-time link: %w", err)
 	}
 	letter, err := loginLetter(f.Vendor, customer, granted, userName, url, grant.Metadata.At)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return f.Send(ctx, letter)
+	return f.send(ctx, letter)
 }

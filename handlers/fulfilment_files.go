@@ -24,11 +24,12 @@ func (f *Fulfilment) activate(ctx context.Context, d dossier, task domain.Task) 
 	if err != nil {
 		return err
 	}
-	if err := f.Send(ctx, letter); err != nil {
+	sent, err := f.send(ctx, letter)
+	if err != nil {
 		return err
 	}
 	_, err = domain.Execute(ctx, f.Log, d.cause(task, "sent", f.Now()), domain.RecordActivationFileSent{ActivationFileSent: domain.ActivationFileSent{
-		Order: d.Order.Order, Line: line.Line, Licence: line.Licence, Copy: task.Copy, Address: holder.State.Corrections[line.Licence]}})
+		Order: d.Order.Order, Line: line.Line, Licence: line.Licence, Copy: task.Copy, Address: holder.State.Corrections[line.Licence], Letter: sent}})
 	return err
 }
 

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	html "html/template"
@@ -39,6 +40,25 @@ type Attachment struct {
 	Name    string
 	Type    string // media type
 	Content []byte
+}
+
+// Sent is by what a letter that has left can be recognised where it is kept.
+type Sent struct {
+	MessageID string // without angle brackets
+	Digest    string // SHA-256 of the message, hexadecimal
+}
+
+// send sends a letter and answers what goes into the log of it.
+func (f *Fulfilment) send(ctx context.Context, letter Letter) (*domain.SentLetter, error) {
+	sent, err := f.Send(ctx, letter)
+	if err != nil {
+		return nil, err
+	}
+	record := &domain.SentLetter{MessageID: sent.MessageID, Digest: sent.Digest}
+	for _, file := range letter.Attachments {
+		record.Files = append(record.Files, digestOf(file.Content))
+	}
+	return record, nil
 }
 
 //go:embed letters

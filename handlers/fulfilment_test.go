@@ -91,16 +91,21 @@ func openOffice(t *testing.T) *office {
 	return o
 }
 
-func (o *office) send(_ context.Context, letter Letter) error {
+func (o *office) send(_ context.Context, letter Letter) (Sent, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.fail != nil {
 		if err := o.fail(letter); err != nil {
-			return err
+			return Sent{}, err
 		}
 	}
 	o.box = append(o.box, letter)
-	return nil
+	return sentAs(letter), nil
+}
+
+// sentAs is what the post of the tests makes of a letter.
+func sentAs(letter Letter) Sent {
+	return Sent{MessageID: letter.ID + "@netrom.pl", Digest: digestOf([]byte(letter.Text))}
 }
 
 func perform[S any, P domain.State[S]](o *office, command domain.Command[S]) {

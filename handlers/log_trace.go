@@ -148,9 +148,13 @@ func (s *Server) branchesOf(branches []projections.TraceBranch, progress map[str
 	return shown
 }
 
-// LetterID is the left part of the Message-ID of the letter of which an event says that it left. That of a letter which asks for
-// an amount goes with the amount, which the event does not have.
+// LetterID is the left part of the Message-ID of the letter of which an event says that it left. An event that was recorded without it
+// tells it all the same, unless the letter asks for an amount: that is part of its ID, and not of the event.
 func LetterID(event domain.Event) (string, bool) {
+	if letter := domain.LetterOf(event); letter != nil {
+		id, _, _ := strings.Cut(letter.MessageID, "@")
+		return id, true
+	}
 	switch e := event.(type) {
 	case domain.LetterSent:
 		fixed := e.Kind == domain.ConfirmTask || e.Kind == domain.PaymentNoteTask

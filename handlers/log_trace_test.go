@@ -21,9 +21,13 @@ func (w *world) purchase(user string) (orderAnswer, []Letter) {
 	ctx := context.Background()
 	var letters []Letter
 	post := &Fulfilment{Log: w.log, Credit: w.server.Tables.TransfersWithCredit, Paper: w.server.Paper, Now: func() time.Time { return time.Date(2026, 11, 26, 9, 0, 0, 0, time.UTC) }, Logger: slog.New(slog.DiscardHandler), Vendor: w.server.Vendor,
-		Send: func(_ context.Context, letter Letter) error { letters = append(letters, letter); return nil },
+		Send: func(_ context.Context, letter Letter) (Sent, error) {
+			letters = append(letters, letter)
+			return sentAs(letter), nil
+		},
 		Sign: func(facts ActivationFacts) (SignedFile, error) {
-			return SignedFile{Name: "file.lic.txt", Bytes: fmt.Appendf(nil, "%+v", facts), Digest: "d", Key: "k"}, nil
+			file := fmt.Appendf(nil, "%+v", facts)
+			return SignedFile{Name: "file.lic.txt", Bytes: file, Digest: digestOf(file), Key: "k"}, nil
 		}}
 	buyer := w.program(user)
 	buyer.call("POST", "/api/cart/items", map[string]any{"offers": []string{newMagazyn}}, http.StatusOK, nil)

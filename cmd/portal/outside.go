@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"io/fs"
 
@@ -11,13 +13,18 @@ import (
 )
 
 // sending hands letters of the process manager to the post, in the vendor's name.
-func sending(post mail.Post, vendor handlers.Vendor) func(context.Context, handlers.Letter) error {
-	return func(ctx context.Context, letter handlers.Letter) error {
+func sending(post mail.Post, vendor handlers.Vendor) func(context.Context, handlers.Letter) (handlers.Sent, error) {
+	return func(ctx context.Context, letter handlers.Letter) (handlers.Sent, error) {
 		out := mail.Letter{ID: letter.ID, At: letter.At, From: mail.Address{Name: vendor.Name, Email: vendor.Email}, To: letter.To, Subject: letter.Subject, Text: letter.Text, HTML: letter.HTML}
 		for _, a := range letter.Attachments {
 			out.Attachments = append(out.Attachments, mail.Attachment{Name: a.Name, MIMEType: a.Type, Content: a.Content})
 		}
-		return post.Send(ctx, out)
+		message, err := mail.Compose(out)
+		if err != nil {
+			return handlers.Sent{}, err
+		}
+		digest := sha256.Sum256(message)
+		return handlers.Sent{MessageID: out.MessageID(), Digest: hex.EncodeToString(digest[:])}, post.Send(ctx, out)
 	}
 }
 

@@ -25,13 +25,12 @@ func Compose(l Letter) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	from, to := mail.Address{Name: l.From.Name, Address: l.From.Email}, mail.Address{Name: l.ToName, Address: l.To}
-	domain := l.From.Email[strings.LastIndexByte(l.From.Email, '@')+1:]
 	for _, header := range [][2]string{
 		{"From", fold(from.String())},
 		{"To", fold(to.String())},
 		{"Subject", fold(mime.QEncoding.Encode("utf-8", l.Subject))},
 		{"Date", l.At.UTC().Format(time.RFC1123Z)},
-		{"Message-ID", "<" + l.ID + "@" + domain + ">"},
+		{"Message-ID", "<" + l.MessageID() + ">"},
 		{"Auto-Submitted", "auto-generated"},
 		{"MIME-Version", "1.0"},
 	} {
@@ -54,6 +53,11 @@ func Compose(l Letter) ([]byte, error) {
 		return nil, unfit("the letter is larger than %d MiB", LetterSizeMax>>20)
 	}
 	return b.Bytes(), nil
+}
+
+// MessageID is what the letter is known by wherever it goes: its ID and the sender's host, without angle brackets.
+func (l Letter) MessageID() string {
+	return l.ID + "@" + l.From.Email[strings.LastIndexByte(l.From.Email, '@')+1:]
 }
 
 // fold breaks a long header behind each encoded word.
