@@ -61,7 +61,7 @@ func differencesIn(ctx context.Context, tx *sqlx.Tx, live, rebuilt, table string
 		Key  bool
 	}
 	err := tx.SelectContext(ctx, &columns, `
-		select a.attname as name, coalesce(a.attnum = any(i.indkey), false) as key
+		select a.attname as name, coalesce(a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1]), false) as key
 		from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
 		where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`, pq.QuoteIdentifier(live)+"."+pq.QuoteIdentifier(table))
 	if err != nil {

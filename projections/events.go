@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"hash/fnv"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -16,7 +18,7 @@ import (
 // events is the index of the log: it answers where to look, the log itself answers what was written there.
 var events = View{
 	Name:     "events",
-	Tables:   []string{"events", "event_subjects", "event_days"},
+	Tables:   []string{"events", "event_subjects", "event_hours"},
 	Concerns: func(domain.Event) bool { return true },
 	See:      seeEvents,
 	Rest:     250 * time.Millisecond, // auditors are few; at 2000 events a second a transaction has some 500
@@ -25,14 +27,16 @@ var events = View{
 func seeEvents(ctx context.Context, s *Session, page []domain.Record) error {
 	text := func(value func(domain.Record) string) any { return column(page, value) }
 	_, err := s.change(ctx, `
-		insert into events (position, stream, revision, id, type, at, actor, on_behalf_of, correlation, causation)
-		select * from unnest($1::bigint[], $2::text[], $3::bigint[], $4::uuid[], $5::text[], $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[])`,
+		insert into events (position, revision, type, at, id, stream, actor, on_behalf_of, correlation, causation)
+		select position, revision, type, at, id, stream, actor, on_behalf_of, correlation, nullif(causation, correlation)
+		from unnest($1::bigint[], $2::bigint[], $3::integer[], $4::timestamptz[], $5::uuid[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
+			as page (position, revision, type, at, id, stream, actor, on_behalf_of, correlation, causation)`,
 		column(page, func(r domain.Record) int64 { return int64(r.Position) }),
-		text(func(r domain.Record) string { return r.Stream }),
 		column(page, func(r domain.Record) int64 { return int64(r.Revision) }),
-		text(func(r domain.Record) string { return r.ID }),
-		text(func(r domain.Record) string { return r.Type }),
+		column(page, func(r domain.Record) int32 { return typeCode(r.Type) }),
 		text(func(r domain.Record) string { return timestamp(r.Metadata.At) }),
+		text(func(r domain.Record) string { return r.ID }),
+		text(func(r domain.Record) string { return r.Stream }),
 		text(func(r domain.Record) string { return r.Metadata.Actor }),
 		text(func(r domain.Record) string { return r.Metadata.OnBehalfOf }),
 		text(func(r domain.Record) string { return r.Metadata.Correlation }),
@@ -43,41 +47,94 @@ func seeEvents(ctx context.Context, s *Session, page []domain.Record) error {
 	if err := writeSubjects(ctx, s, page); err != nil {
 		return err
 	}
-	return writeDays(ctx, s, page)
+	return writeHours(ctx, s, page)
 }
+
+// typeCode is the number that stands for an event type in the tables: the same for ever, and no other type's.
+// Source: draft-eastlake-fnv-21, FNV-1a of 32 bits.
+func typeCode(name string) int32 {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	return int32(h.Sum32())
+}
+
+// typeNames leads from the number of an event type to its name.
+var typeNames = func() map[int32]string {
+	names := map[int32]string{}
+	for _, kind := range domain.Kinds {
+		names[typeCode(kind.Name)] = kind.Name
+	}
+	return names
+}()
 
 func writeSubjects(ctx context.Context, s *Session, page []domain.Record) error {
 	type touch struct {
-		subject  Subject
-		position domain.Position
+		key string
+		domain.Record
 	}
 	var touches []touch
 	for _, record := range page {
 		for _, subject := range SubjectsOf(record) {
-			touches = append(touches, touch{subject, record.Position})
+			touches = append(touches, touch{subjectKey(subject), record})
 		}
 	}
-	slices.SortFunc(touches, func(a, b touch) int { // neighbours in the table are written one after the other
-		return cmp.Or(cmp.Compare(a.subject, b.subject), cmp.Compare(a.position, b.position))
+	slices.SortFunc(touches, func(a, b touch) int { // neighbours in the index are written one after the other
+		return cmp.Or(cmp.Compare(a.key, b.key), cmp.Compare(a.Position, b.Position))
 	})
-	_, err := s.change(ctx, `insert into event_subjects (subject, position) select * from unnest($1::text[], $2::bigint[])`,
-		column(touches, func(t touch) string { return string(t.subject) }),
-		column(touches, func(t touch) int64 { return int64(t.position) }))
+	_, err := s.change(ctx, `insert into event_subjects (subject, position, type) select * from unnest($1::uuid[], $2::bigint[], $3::integer[])`,
+		column(touches, func(t touch) string { return t.key }),
+		column(touches, func(t touch) int64 { return int64(t.Position) }),
+		column(touches, func(t touch) int32 { return typeCode(t.Type) }))
 	if err != nil {
 		return fmt.Errorf("write subjects of events: %w", err)
 	}
 	return nil
 }
 
-func writeDays(ctx context.Context, s *Session, page []domain.Record) error {
+// subjectKey stands for a subject in the tables, where its name would take three times the room.
+func subjectKey(subject Subject) string { return domain.NameID("subject", string(subject)) }
+
+// writeHours keeps what event_hours promises of every hour: none after it has an earlier first event, none before it a later last one.
+func writeHours(ctx context.Context, s *Session, page []domain.Record) error {
+	type hour struct {
+		at          string
+		first, last domain.Position
+	}
+	spans := map[string]hour{}
+	for _, record := range page { // ascending
+		at := timestamp(record.Metadata.At.Truncate(time.Hour))
+		span, known := spans[at]
+		if !known {
+			span = hour{at: at, first: record.Position}
+		}
+		span.last = record.Position
+		spans[at] = span
+	}
+	hours := slices.SortedFunc(maps.Values(spans), func(a, b hour) int { return cmp.Compare(a.at, b.at) })
+	for i := range hours {
+		if i > 0 {
+			hours[i].last = max(hours[i].last, hours[i-1].last)
+		}
+		if j := len(hours) - 1 - i; j < len(hours)-1 {
+			hours[j].first = min(hours[j].first, hours[j+1].first)
+		}
+	}
+	at := column(hours, func(h hour) string { return h.at })
+	last := column(hours, func(h hour) int64 { return int64(h.last) })
 	_, err := s.change(ctx, `
-		insert into event_days as d (day, first, last)
-		select day, min(position), max(position) from unnest($1::date[], $2::bigint[]) as page(day, position) group by day
-		on conflict (day) do update set first = least(d.first, excluded.first), last = greatest(d.last, excluded.last)`,
-		column(page, func(r domain.Record) string { return r.Metadata.At.UTC().Format(time.DateOnly) }),
-		column(page, func(r domain.Record) int64 { return int64(r.Position) }))
+		insert into event_hours (hour, first, last)
+		select hour, least(first, (select later.first from event_hours later where later.hour > page.hour order by later.hour limit 1)), last
+		from unnest($1::timestamptz[], $2::bigint[], $3::bigint[]) as page (hour, first, last)
+		on conflict (hour) do nothing`, at, column(hours, func(h hour) int64 { return int64(h.first) }), last)
 	if err != nil {
-		return fmt.Errorf("write days of events: %w", err)
+		return fmt.Errorf("write hours of events: %w", err)
+	}
+	_, err = s.change(ctx, `
+		update event_hours h set last = (
+			select page.last from unnest($1::timestamptz[], $2::bigint[]) as page (hour, last) where page.hour <= h.hour order by page.hour desc limit 1)
+		where h.hour >= $3::timestamptz`, at, last, hours[0].at)
+	if err != nil {
+		return fmt.Errorf("write hours of events: %w", err)
 	}
 	return nil
 }
@@ -85,15 +142,15 @@ func writeDays(ctx context.Context, s *Session, page []domain.Record) error {
 // Subject is something that events touch, such as order/6ba7b810-9dad-11d1-80b4-00c04fd430c8.
 type Subject string
 
-// SubjectOf names an order, a customer, a licence, a program, a transfer or a statement by its identity.
-func SubjectOf[ID domain.OrderID | domain.CustomerID | domain.LicenceID | domain.ProgramID | domain.TransferID | domain.StatementID](id ID) Subject {
+// SubjectOf names an order, a customer, a licence or a transfer by its identity.
+func SubjectOf[ID domain.OrderID | domain.CustomerID | domain.LicenceID | domain.TransferID](id ID) Subject {
 	return Subject(subjectKinds[reflect.TypeFor[ID]()] + "/" + string(id))
 }
 
-// subjectKinds are the types of identities by which events are found.
+// subjectKinds are the types of identities by which events are found. What happens to a program or a statement stands in its own stream.
 var subjectKinds = map[reflect.Type]string{
 	reflect.TypeFor[domain.OrderID](): "order", reflect.TypeFor[domain.CustomerID](): "customer", reflect.TypeFor[domain.LicenceID](): "licence",
-	reflect.TypeFor[domain.ProgramID](): "program", reflect.TypeFor[domain.TransferID](): "transfer", reflect.TypeFor[domain.StatementID](): "statement",
+	reflect.TypeFor[domain.TransferID](): "transfer",
 }
 
 // SubjectsOf lists everything that a record touches, each once, ascending: the identities that stand anywhere in its event, and
@@ -194,7 +251,7 @@ func (e EventSearch) Lets(record domain.Record) bool {
 var inspectedType = reflect.TypeFor[domain.LogInspected]().Name()
 
 // IdentityIn gives the identity that a subject names, if it is of that kind.
-func IdentityIn[ID domain.OrderID | domain.CustomerID | domain.LicenceID | domain.ProgramID | domain.TransferID | domain.StatementID](subject Subject) (ID, bool) {
+func IdentityIn[ID domain.OrderID | domain.CustomerID | domain.LicenceID | domain.TransferID](subject Subject) (ID, bool) {
 	id, ok := strings.CutPrefix(string(subject), string(SubjectOf(ID(""))))
 	return ID(id), ok
 }

@@ -2,7 +2,9 @@ package projections
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"math"
 	"regexp"
 	"strings"
 	"time"
@@ -26,81 +28,163 @@ type EventRow struct {
 	Causation   string
 }
 
-const eventColumns = `e.position, e.stream, e.revision, e.id, e.type, e.at, e.actor, e.on_behalf_of as onbehalfof, e.correlation, e.causation`
+const eventColumns = `e.position, e.revision, e.type, e.at, e.id, e.stream, e.actor, e.on_behalf_of, e.correlation, coalesce(e.causation, e.correlation)`
 
-// eventQuery puts together the one statement that a search needs: conditions that are not there cannot mislead the planner.
-type eventQuery struct {
-	where []string
-	args  []any
-}
+// eventRows is what a select of eventColumns is read into.
+type eventRows []EventRow
 
-// is adds a condition; ? in it becomes the argument.
-func (q *eventQuery) is(condition string, argument any) {
-	q.args = append(q.args, argument)
-	q.where = append(q.where, strings.ReplaceAll(condition, "?", fmt.Sprintf("$%d", len(q.args))))
+// take reads all rows.
+func (e *eventRows) take(rows *sql.Rows, err error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var row EventRow
+		var code int32
+		if err := rows.Scan(&row.Position, &row.Revision, &code, &row.At, &row.ID, &row.Stream, &row.Actor, &row.OnBehalfOf, &row.Correlation, &row.Causation); err != nil {
+			return err
+		}
+		row.Type, row.At = typeNames[code], row.At.UTC()
+		*e = append(*e, row)
+	}
+	return rows.Err()
 }
 
 // FindEvents answers at most limit events, in the order of the log or the newest first.
 func (t *Tables) FindEvents(ctx context.Context, search EventSearch, limit int) ([]EventRow, error) {
 	query, args := search.statement(limit)
-	rows := []EventRow{}
-	if err := t.selectShaped(ctx, &rows, query, args); err != nil {
+	rows := eventRows{}
+	if err := rows.take(t.queryShaped(ctx, query, args)); err != nil {
 		return nil, fmt.Errorf("search events: %w", err)
-	}
-	for i := range rows {
-		rows[i].At = rows[i].At.UTC()
 	}
 	return rows, nil
 }
 
+// eventQuery puts together the one statement that a search needs. It decides itself which index leads: statements are prepared once, so
+// the planner does not know how often a value occurs.
+type eventQuery struct {
+	EventSearch
+	args         []any
+	after, until string // positions between which events lie, both left out
+	conditions   []string
+}
+
+// lead is the index in whose order events are looked at.
+type lead struct {
+	from       string // table of the index, and how its rows lead to events e
+	row        string // alias of what has the index's columns position and type
+	key, value string // its first column, before the position, and what that must be; empty: there is none but the position
+}
+
+// subjectsLead is the lead of event_subjects, each of whose rows leads to its event. offset 0 keeps the planner from turning that round.
+const subjectsLead = `event_subjects s cross join lateral (select * from events where events.position = s.position offset 0) e`
+
+// actorsLead is the lead of events_by_actor, which has the type, so that only the events of the wanted type are fetched.
+const actorsLead = `events s cross join lateral (select * from events where events.position = s.position offset 0) e`
+
 func (e EventSearch) statement(limit int) (string, []any) {
-	q := &eventQuery{}
-	from, position := `events e`, `e.position`
-	for i, subject := range e.Subjects {
-		if i == 0 { // leads: its rows come in the order of the log, and each finds its event by the primary key
-			from, position = `event_subjects s cross join lateral (select * from events where events.position = s.position offset 0) e`, `s.position`
-			q.is(`s.subject = ?`, string(subject))
-			continue
-		}
-		q.is(`exists (select from event_subjects o where o.subject = ? and o.position = e.position)`, string(subject))
-	}
-	if len(e.Streams) > 1 {
-		q.is(`e.stream = any(?)`, pq.Array(e.Streams))
-	} else if len(e.Streams) == 1 {
-		q.is(`e.stream = ?`, e.Streams[0])
-	}
-	for _, equal := range []struct{ column, value string }{{"type", e.Type}, {"actor", e.Actor}, {"correlation", e.Correlation}} {
-		if equal.value != "" {
-			q.is(`e.`+equal.column+` = ?`, equal.value)
-		}
-	}
-	if !e.From.IsZero() {
-		q.is(`e.at >= ?`, timestamp(e.From))
-		q.is(position+` >= (select min(first) from event_days where day >= ?)`, e.From.UTC().Format(time.DateOnly))
-	}
-	if !e.Until.IsZero() {
-		q.is(`e.at < ?`, timestamp(e.Until))
-		q.is(position+` <= (select max(last) from event_days where day <= ?)`, e.Until.UTC().Format(time.DateOnly))
-	}
-	if !e.showsInspections() {
-		q.is(`e.type <> ?`, inspectedType)
-	}
-	direction := ``
-	switch {
-	case e.Newest && e.After > 0:
-		q.is(position+` < ?`, int64(e.After))
-	case !e.Newest:
-		q.is(position+` > ?`, int64(e.After))
-	}
+	q := &eventQuery{EventSearch: e}
+	q.bound()
+	lead := q.lead()
+	q.filter(lead)
+	position, direction, order := lead.row+`.position`, ``, ``
 	if e.Newest {
 		direction = ` desc`
 	}
-	conditions := ``
-	if len(q.where) > 0 {
-		conditions = ` where ` + strings.Join(q.where, ` and `)
+	if lead.key == `` {
+		q.conditions = append(q.conditions, position+` > `+q.after, position+` < `+q.until)
+	} else { // whole rows are compared: no other index has their order, so that the planner cannot choose it
+		row := `(` + lead.key + `, ` + position + `)`
+		q.conditions = append(q.conditions, row+` > (`+lead.value+`, `+q.after+`)`, row+` < (`+lead.value+`, `+q.until+`)`)
+		order = lead.key + direction + `, `
 	}
-	q.args = append(q.args, limit)
-	return `select ` + eventColumns + ` from ` + from + conditions + ` order by ` + position + direction + fmt.Sprintf(` limit $%d`, len(q.args)), q.args
+	last := fmt.Sprintf(`%s limit %d`, direction, limit) // in the text: the planner has to know how few rows are wanted
+	query := `select ` + eventColumns + ` from ` + lead.from + ` where ` + strings.Join(q.conditions, ` and `) + ` order by ` + order + position + last
+	if len(e.Streams) > 0 {
+		query = `select found.* from (select distinct unnest(` + q.put(pq.Array(e.Streams)) + `::text[]) as stream) wanted
+			cross join lateral (` + query + `) found order by found.position` + last
+	}
+	return query, q.args
+}
+
+// lead is the index that probably has the fewest rows of the search.
+func (q *eventQuery) lead() lead {
+	hash := func(text string) string { return `hashtextextended(` + text + `::text, 0)` }
+	switch {
+	case len(q.Streams) > 0: // each in turn
+		return lead{`events e`, `e`, `e.stream_key`, hash(`wanted.stream`)}
+	case q.Correlation != ``:
+		return lead{`events e`, `e`, `e.correlation_key`, hash(q.put(q.Correlation))}
+	case len(q.Subjects) > 0:
+		return lead{subjectsLead, `s`, `s.subject`, q.put(subjectKey(q.Subjects[0])) + `::uuid`}
+	case q.Actor != `` && q.Type != ``:
+		return lead{actorsLead, `s`, `s.actor_key`, hash(q.put(q.Actor))}
+	case q.Actor != ``:
+		return lead{`events e`, `e`, `e.actor_key`, hash(q.put(q.Actor))}
+	case q.Type != ``:
+		return lead{`events e`, `e`, `e.type`, q.put(typeCode(q.Type)) + `::integer`}
+	}
+	return lead{from: `events e`, row: `e`}
+}
+
+// filter adds what the leading index does not answer; a hash may be that of another text, too.
+func (q *eventQuery) filter(lead lead) {
+	if len(q.Streams) > 0 {
+		q.conditions = append(q.conditions, half(`e.stream = wanted.stream`))
+	}
+	if q.Correlation != `` {
+		q.is(`e.correlation = ?`, q.Correlation)
+	}
+	if q.Actor != `` {
+		q.is(`e.actor = ?`, q.Actor)
+	}
+	for i, subject := range q.Subjects {
+		if i > 0 || lead.key != `s.subject` {
+			q.is(`(select true from event_subjects o where o.subject = ?::uuid and o.position = `+lead.row+`.position)`, subjectKey(subject))
+		}
+	}
+	switch {
+	case q.Type != `` && lead.key != `e.type`:
+		q.is(lead.row+`.type = ?`, typeCode(q.Type))
+	case q.Type == `` && !q.showsInspections():
+		q.is(lead.row+`.type <> ?`, typeCode(inspectedType))
+	}
+}
+
+// half is a condition of which the planner believes that it keeps half of the rows: expecting few, it would gather and sort all that the
+// leading index has instead of walking it until enough is found.
+func half(condition string) string { return `case when ` + condition + ` then true else false end` }
+
+// bound finds between which positions the events must lie.
+func (q *eventQuery) bound() {
+	after, until := domain.Position(0), domain.Position(math.MaxInt64)
+	if !q.Newest {
+		after = q.After
+	} else if q.After > 0 {
+		until = q.After
+	}
+	q.after, q.until = q.put(int64(after))+`::bigint`, q.put(int64(until))+`::bigint`
+	if !q.From.IsZero() {
+		q.is(`e.at >= ?`, timestamp(q.From))
+		q.after = `greatest(` + q.after + `, coalesce((select first - 1 from event_hours where hour >= ` + q.put(timestamp(q.From.Truncate(time.Hour))) +
+			` order by hour limit 1), 9223372036854775807))`
+	}
+	if !q.Until.IsZero() {
+		q.is(`e.at < ?`, timestamp(q.Until))
+		q.until = `least(` + q.until + `, coalesce((select last + 1 from event_hours where hour < ` + q.put(timestamp(q.Until)) + ` order by hour desc limit 1), 0))`
+	}
+}
+
+// put adds an argument and answers its place in the statement.
+func (q *eventQuery) put(argument any) string {
+	q.args = append(q.args, argument)
+	return fmt.Sprintf("$%d", len(q.args))
+}
+
+// is adds a condition; ? in it becomes the argument.
+func (q *eventQuery) is(condition string, argument any) {
+	q.conditions = append(q.conditions, half(strings.ReplaceAll(condition, "?", q.put(argument))))
 }
 
 // EventAt finds the event at a position.
@@ -115,18 +199,17 @@ func (t *Tables) EventByID(ctx context.Context, id string) (EventRow, bool, erro
 	if !uuidPattern.MatchString(id) {
 		return EventRow{}, false, nil
 	}
-	return t.oneEvent(ctx, `select `+eventColumns+` from events e where e.id = $1::uuid`, id)
+	return t.oneEvent(ctx, `select `+eventColumns+` from events e where e.id = $1::uuid order by e.position limit 1`, id)
 }
 
 func (t *Tables) oneEvent(ctx context.Context, query string, argument any) (EventRow, bool, error) {
-	var rows []EventRow
-	if err := t.db.SelectContext(ctx, &rows, query, argument); err != nil {
+	var rows eventRows
+	if err := rows.take(t.db.QueryContext(ctx, query, argument)); err != nil {
 		return EventRow{}, false, fmt.Errorf("find event: %w", err)
 	}
 	if len(rows) == 0 {
 		return EventRow{}, false, nil
 	}
-	rows[0].At = rows[0].At.UTC()
 	return rows[0], true, nil
 }
 

@@ -2,13 +2,18 @@ package projections
 
 import (
 	"fmt"
+	"io/fs"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
+	"github.com/jmoiron/sqlx"
+
 	"netrom.pl/portal/domain"
+	"netrom.pl/portal/infra/postgres"
 )
 
 // inspect writes down that somebody has looked.
@@ -36,9 +41,16 @@ func TestTheIndexAnswersAsTheLogItself(t *testing.T) {
 		{Actor: "user-test"}, {Actor: "nobody"}, {Correlation: records[20].Metadata.Correlation}, {Subjects: []Subject{SubjectOf(order)}},
 		{Subjects: []Subject{SubjectOf[domain.CustomerID]("c-2")}}, {Subjects: []Subject{SubjectOf(order), SubjectOf[domain.CustomerID]("c-1")}},
 		{Subjects: []Subject{SubjectOf(order), SubjectOf[domain.CustomerID]("c-2")}}, {Subjects: []Subject{SubjectOf[domain.TransferID]("t-2")}},
-		{Subjects: []Subject{SubjectOf[domain.StatementID]("s-1")}}, {Subjects: []Subject{SubjectOf[domain.ProgramID]("magazyn")}, Type: "PriceSet"},
+		{Subjects: []Subject{SubjectOf[domain.CustomerID]("c-1")}, Type: "CartSubmitted"}, {Actor: "user-test", Type: "PriceSet"}, {Actor: "user-test", Type: "LogInspected"},
+		{Actor: "user-test", Subjects: []Subject{SubjectOf[domain.CustomerID]("c-1")}, Type: "OrderSubmitted"}, {Type: "NoSuchType"}, {Actor: "user-test", From: middle},
+		{Streams: []string{domain.CartStream("c-1"), domain.CartStream("c-2")}, Type: "CartSubmitted", Actor: "user-test", Subjects: []Subject{SubjectOf[domain.CustomerID]("c-2")}},
+		{Correlation: records[20].Metadata.Correlation, Streams: []string{records[20].Stream}, Type: records[20].Type, From: records[20].Metadata.At, Until: records[20].Metadata.At.Add(time.Microsecond)},
 		{Subjects: []Subject{SubjectOf[domain.LicenceID]("l-1")}, From: middle}, {From: middle}, {Until: middle}, {From: middle, Until: middle.Add(5 * time.Minute), Type: "ItemAddedToCart"},
 		{From: middle.AddDate(1, 0, 0)},
+	}
+	for i := 0; i < len(records); i += len(records) / 6 {
+		at := records[i].Metadata.At
+		searches = append(searches, EventSearch{From: at}, EventSearch{Until: at}, EventSearch{From: at.Truncate(time.Hour), Until: at.Truncate(time.Hour).Add(time.Hour)})
 	}
 	answered := 0
 	for _, search := range searches {
@@ -149,5 +161,45 @@ func stamp(value reflect.Value, text, kind string) {
 				stamp(value.Field(i), inside, kind)
 			}
 		}
+	}
+}
+
+// TestTypeCodes are numbers that stay in the tables for good.
+func TestTypeCodes(t *testing.T) {
+	if got := typeCode("OrderSubmitted"); got != 1881591784 {
+		t.Errorf("the number of OrderSubmitted is %d", got)
+	}
+	for _, kind := range domain.Kinds {
+		if got := typeNames[typeCode(kind.Name)]; got != kind.Name {
+			t.Errorf("%s has the number of %s", kind.Name, got)
+		}
+	}
+}
+
+// TestTheIndexIsMadeAnew starts with the tables of the first portal that had an index: what has the new form is the whole log.
+func TestTheIndexIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	memory := newLog()
+	w := &world{t: t, log: memory, memory: memory, url: postgres.FreshURL(t), now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	former := fstest.MapFS{}
+	for _, name := range must(fs.Glob(Migrations(), "*.sql")) {
+		if name < "0061" {
+			former[name] = &fstest.MapFile{Data: must(fs.ReadFile(Migrations(), name))}
+		}
+	}
+	before := must(sqlx.Connect("postgres", w.url+w.searchPath("views")))
+	defer before.Close()
+	if err := postgres.Migrate(ctx, before, "views", former); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	records, _ := memory.snapshot()
+	last := records[len(records)-1]
+	before.MustExec(`insert into checkpoints (view, position, event, stream, revision) values ('events', $1, $2, $3, $4)`, int64(last.Position), last.ID, last.Stream, int64(last.Revision))
+	w.db = w.schema("views")
+	w.live()
+	w.settle()
+	if got, want := len(must(w.tables.FindEvents(ctx, EventSearch{}, TraceMax))), len(records); got != want {
+		t.Errorf("the index has %d events, the log %d", got, want)
 	}
 }

@@ -2,6 +2,7 @@ package projections
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"sync"
@@ -36,21 +37,21 @@ type Tables struct {
 // shapesMax bounds how many statements of searches are kept prepared; the others are planned anew each time.
 const shapesMax = 64
 
-// selectShaped asks a question whose text depends on what is looked for, and remembers the statement.
-func (t *Tables) selectShaped(ctx context.Context, rows any, query string, args []any) error {
+// queryShaped asks a question whose text depends on what is looked for, and remembers the statement.
+func (t *Tables) queryShaped(ctx context.Context, query string, args []any) (*sql.Rows, error) {
 	t.shaping.Lock()
 	statement, full := t.shapes[query], len(t.shapes) >= shapesMax
 	t.shaping.Unlock()
 	if statement == nil && full {
-		return t.db.SelectContext(ctx, rows, query, args...)
+		return t.db.QueryContext(ctx, query, args...)
 	}
 	if statement == nil {
 		var err error
 		if statement, err = t.shape(ctx, query); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return statement.SelectContext(ctx, rows, args...)
+	return statement.QueryContext(ctx, args...)
 }
 
 // shape prepares a statement and keeps it, unless somebody else was first.
