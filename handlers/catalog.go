@@ -35,6 +35,17 @@ type offer struct {
 
 	Ticked        bool   `json:"-"` // before the page had to be shown again
 	StationsField string `json:"-"` // name of the form field with the number of stations
+	clientShown
+}
+
+// clientShown is where a distributor sees whose a row is; neither for other customers.
+type clientShown struct {
+	Grouped      bool `json:"-"` // the row stands under the client's name
+	ClientColumn bool `json:"-"` // the name stands in the row
+}
+
+func clientShownIn(l list, isDistributor bool) clientShown {
+	return clientShown{Grouped: isDistributor && l.Sort == "", ClientColumn: isDistributor && l.Sort != ""}
 }
 
 // amounts with their currency, in grosz.

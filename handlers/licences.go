@@ -28,6 +28,7 @@ type ownedProgram struct {
 	MayResend    bool              `json:"may_resend"`
 	Updates      int               `json:"possible_updates"`
 	Copy         string            `json:"-"` // program and serial number: which copy a link is about
+	clientShown
 }
 
 // pendingOrder is what an unpaid order will make of a licence.
@@ -53,18 +54,15 @@ func ownedProgramOf(e projections.Entitlement) ownedProgram {
 }
 
 type programsView struct {
-	Programs      []ownedProgram `json:"programs"`
-	Total         int            `json:"total"` // on all pages
-	IsDistributor bool           `json:"-"`
-	List          list           `json:"-"`
+	Programs []ownedProgram `json:"programs"`
+	Total    int            `json:"total"` // on all pages
+	List     list           `json:"-"`
+	clientShown
 }
-
-// Grouped tells whether the rows stand customer by customer under their names.
-func (v programsView) Grouped() bool { return v.IsDistributor && v.List.Sort == "" }
 
 // Groups are the programs customer by customer, or as they are sorted.
 func (v programsView) Groups() [][]ownedProgram {
-	if !v.Grouped() {
+	if !v.Grouped {
 		return [][]ownedProgram{v.Programs}
 	}
 	return groupBy(v.Programs, func(p ownedProgram) domain.CustomerID { return p.Customer })
@@ -100,9 +98,11 @@ func (s *Server) showPrograms(c *call) (reply, error) {
 	if first := shown.show(c, len(entitlements), total); first != "" {
 		return reply{location: first}, nil
 	}
-	view := programsView{Programs: []ownedProgram{}, Total: total, IsDistributor: company.IsDistributor, List: shown}
+	view := programsView{Programs: []ownedProgram{}, Total: total, List: shown, clientShown: clientShownIn(shown, company.IsDistributor)}
 	for _, entitlement := range entitlements {
-		view.Programs = append(view.Programs, ownedProgramOf(entitlement))
+		program := ownedProgramOf(entitlement)
+		program.clientShown = view.clientShown
+		view.Programs = append(view.Programs, program)
 	}
 	answer := reply{page: "programs", view: view}
 	switch query := c.URL.Query(); {
@@ -282,28 +282,28 @@ func (s *Server) updatesPage(c *call, ticked additions) (reply, error) {
 	if first := shown.show(c, len(offers), total); first != "" {
 		return reply{location: first}, nil
 	}
-	view := updatesView{Updates: c.offersOf(offers, ticked), Total: total, IsDistributor: company.IsDistributor, Distributor: company.DistributorName, List: shown}
+	view := updatesView{Updates: c.offersOf(offers, ticked), Total: total, Distributor: company.DistributorName, List: shown, clientShown: clientShownIn(shown, company.IsDistributor)}
+	for i := range view.Updates {
+		view.Updates[i].clientShown = view.clientShown
+	}
 	return reply{page: "updates", view: view, notice: c.addedNotice()}, nil
 }
 
 type updatesView struct {
-	Updates       []offer `json:"updates"`
-	Total         int     `json:"total"` // on all pages
-	IsDistributor bool    `json:"-"`
-	Distributor   string  `json:"-"` // of the reader; empty: it orders for itself
-	List          list    `json:"-"`
+	Updates     []offer `json:"updates"`
+	Total       int     `json:"total"` // on all pages
+	Distributor string  `json:"-"`     // of the reader; empty: it orders for itself
+	List        list    `json:"-"`
+	clientShown
 }
 
 func (c *call) readUpdatesList() (list, error) {
 	return c.readList("/updates", []string{partPossible}, []string{columnProgram, columnPrice})
 }
 
-// Grouped tells whether the rows stand customer by customer under their names.
-func (v updatesView) Grouped() bool { return v.IsDistributor && v.List.Sort == "" }
-
 // Groups are the updates customer by customer, or as they are sorted.
 func (v updatesView) Groups() [][]offer {
-	if !v.Grouped() {
+	if !v.Grouped {
 		return [][]offer{v.Updates}
 	}
 	return groupBy(v.Updates, func(o offer) domain.CustomerID { return o.Client })

@@ -45,7 +45,8 @@ func readPages() map[domain.Language]map[string]*template.Template {
 		for _, file := range files {
 			name := strings.TrimSuffix(file.Name(), ".html")
 			if !slices.Contains(shared, "pages/"+file.Name()) {
-				all[l][name] = parsePage(template.Must(layout.Clone()), spoken[l], "pages/"+file.Name())
+				page := template.Must(layout.Clone())
+				all[l][name] = parsePage(page.Funcs(writer{page, name, l}.functions()), spoken[l], "pages/"+file.Name())
 			}
 		}
 	}
@@ -115,13 +116,21 @@ func wordsOnPages(w *words) template.FuncMap {
 		"fact":    func(state, text string) fact { return fact{State: state, Icon: icons[state], Text: text} },
 		"column":  func(l list, name, text string) column { return columnOf(l, name, text, false) },
 		"amount":  func(l list, name, text string) column { return columnOf(l, name, text, true) },
-		"tab": func(f frame, page, path string) (tab, error) {
+		"tab": func(p panel, page, path string) (tab, error) {
 			text, err := w.text("title." + page)
-			return tab{Path: path, Text: text, Here: f.Page == page}, err
+			return tab{Path: path, Text: text, Here: p.Page == page}, err
 		},
 		"eventName": w.eventName,
+		"rows":      writer{}.rows, // of no page: each has its own
+		"part":      writer{}.part,
 		"asset":     func(name string) string { return "/static/" + name + "?" + assets[name].etag[1:9] },
 	}
+}
+
+// panel is what the tabs above a page go by.
+type panel struct {
+	Page string
+	Role Role // of the reader; empty: it has no panel
 }
 
 // tab leads to a section of the panel.

@@ -342,6 +342,14 @@ type frame struct {
 	View         any
 }
 
+// Panel is what the tabs go by. Who has shown no second factor yet has none.
+func (f frame) Panel() panel {
+	if f.Account.Half {
+		return panel{Page: f.Page}
+	}
+	return panel{Page: f.Page, Role: f.Account.Role}
+}
+
 // switchTo is the address of the page in the other language, relative to it, so that it never leads anywhere else.
 func switchTo(c *call) string {
 	query, path := url.Values{}, "/"

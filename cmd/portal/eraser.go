@@ -29,7 +29,7 @@ type eraser struct {
 	tables  *projections.Tables
 	list    forgotten
 	settle  func(context.Context, domain.Position) error // waits until all views have seen a position
-	forget  func()                                       // drops what this process remembers of the log; nil: nothing
+	forget  func()                                       // drops what this process remembers of the log and of pages; nil: nothing
 	now     func() time.Time
 	logger  *slog.Logger
 	checked bool // whether keys came back with a backup
@@ -266,6 +266,9 @@ func (e *eraser) scrub(ctx context.Context) error {
 	}
 	if err := e.settleAll(ctx); err != nil {
 		return err
+	}
+	if e.forget != nil {
+		e.forget() // what was read until now
 	}
 	if err := e.base.DropRebuilt(ctx); err != nil { // it may show what is forgotten now
 		return err

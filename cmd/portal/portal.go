@@ -106,7 +106,8 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	p.onClose(p.tables.Close)
-	p.eraser = &eraser{base: p.base, log: p.log, tables: p.tables, list: forgottenIn(s.data, s.checkpoints), forget: warm.Forget, now: p.now, logger: p.logger,
+	p.eraser = &eraser{base: p.base, log: p.log, tables: p.tables, list: forgottenIn(s.data, s.checkpoints), now: p.now, logger: p.logger,
+		forget: func() { warm.Forget(); handlers.ForgetWritten() },
 		settle: func(ctx context.Context, at domain.Position) error { return p.base.Settle(ctx, p.views, at) }}
 	if err := p.eraser.forgetAgain(ctx); err != nil {
 		return err
