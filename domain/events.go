@@ -105,6 +105,11 @@ var Kinds = []Kind{
 	kind[MessagePoisoned](1),
 
 	kind[LogInspected](1),
+
+	kind[CheckpointLetterOwed](1),
+	kind[CheckpointLetterSent](1),
+	kind[CheckpointLetterFailed](1),
+	kind[CheckpointLetterDropped](1),
 }
 
 var schemas = func() map[reflect.Type]int {

@@ -115,6 +115,8 @@ const (
 	ReverseTask     TaskKind = "reverse"      // take back the money of a transfer that a reversal was found to take back
 	LoginTask       TaskKind = "login"        // letter: user name and one-time link (R1)
 
+	CheckpointTask TaskKind = "checkpoint-letter" // letter to the auditor: a signed checkpoint of the log
+
 	RemindTask      TaskKind = "reminder"      // letter: the money is due soon
 	RemindAgainTask TaskKind = "late-reminder" // letter: the due day has passed
 	BalanceTask     TaskKind = "balance"       // letter: a part of the money has arrived, this is still open

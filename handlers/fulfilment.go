@@ -24,18 +24,20 @@ const graceBeforeFinishing = 3 * time.Second
 // that it was done. Before acting it asks that stream, so doing a task twice is harmless but for a letter that left
 // without being recorded, which then leaves once more under the same Message-ID. Safe for concurrent use.
 type Fulfilment struct {
-	Log    domain.Log
-	Due    func(ctx context.Context, now time.Time, limit int) ([]projections.TaskRow, error)
-	Send   func(ctx context.Context, letter Letter) (Sent, error)
-	Sign   func(facts ActivationFacts) (SignedFile, error)
-	Paper  Paper
-	Credit func(ctx context.Context, customer domain.CustomerID) ([]domain.TransferID, error) // transfers with a credit of a customer
-	Link   func(ctx context.Context, account string, link int) (userName, url string, err error)
-	Vendor Vendor
-	Now    func() time.Time
-	Logger *slog.Logger
+	Log      domain.Log
+	Due      func(ctx context.Context, now time.Time, limit int) ([]projections.TaskRow, error)
+	Send     func(ctx context.Context, letter Letter) (Sent, error)
+	Sign     func(facts ActivationFacts) (SignedFile, error)
+	Paper    Paper
+	Credit   func(ctx context.Context, customer domain.CustomerID) ([]domain.TransferID, error) // transfers with a credit of a customer
+	Evidence Evidence                                                                           // asked only if the vendor names an auditor
+	Link     func(ctx context.Context, account string, link int) (userName, url string, err error)
+	Vendor   Vendor
+	Now      func() time.Time
+	Logger   *slog.Logger
 
-	turns turns // one pair of hands at a time on each stream
+	letterDay letterDay
+	turns     turns // one pair of hands at a time on each stream
 }
 
 // ActivationFacts is what a signed activation file says. Source: R14.
@@ -84,9 +86,10 @@ const brokeReason = "something broke; the log of the portal says what"
 // try, and neither that nor a stream that cannot be worked on at all holds up another one; the error names all of those.
 // A stream on which somebody works already is left to them.
 func (f *Fulfilment) WorkOff(ctx context.Context) (int, error) {
+	owing := f.oweCheckpointLetter(ctx)
 	rows, err := f.Due(ctx, f.Now(), tasksMax)
 	if err != nil {
-		return 0, fmt.Errorf("list due tasks: %w", err)
+		return 0, errors.Join(owing, fmt.Errorf("list due tasks: %w", err))
 	}
 	streams := map[string]projections.TaskRow{}
 	for _, row := range rows {
@@ -106,7 +109,7 @@ func (f *Fulfilment) WorkOff(ctx context.Context) (int, error) {
 			return nil
 		})
 	}
-	err = group.Wait()
+	err = errors.Join(owing, group.Wait())
 	close(broken)
 	for failed := range broken {
 		err = errors.Join(err, failed)
@@ -130,6 +133,8 @@ func (f *Fulfilment) finish(ctx context.Context, row projections.TaskRow) error 
 		return f.reverse(ctx, row.Stream)
 	case domain.LoginTask:
 		return f.greet(ctx, row.Customer)
+	case domain.CheckpointTask:
+		return f.sendCheckpointLetter(ctx)
 	}
 	return f.fulfil(ctx, row.Order)
 }
@@ -171,6 +176,8 @@ func (f *Fulfilment) reaction(event domain.Event) func(context.Context) error {
 		return fulfil(e.Order)
 	case domain.LoginGranted:
 		return func(ctx context.Context) error { return f.greet(ctx, e.Customer) }
+	case domain.CheckpointLetterOwed:
+		return f.sendCheckpointLetter
 	case domain.ActivationEmailCorrected:
 		return func(ctx context.Context) error { return f.redirect(ctx, e.Licence) }
 	}

@@ -19,6 +19,9 @@ type Vendor struct {
 	Email string // where letters come from, and where questions go (R1)
 	URL   string // of the portal, without a slash at the end
 	Terms domain.Terms
+	// AuditorEmail is where signed checkpoints of the log go every day, in AuditorLanguage; empty: nowhere.
+	AuditorEmail    string
+	AuditorLanguage domain.Language
 	// SecondPersonAbove is how much of a transfer one accountant may match by hand alone.
 	SecondPersonAbove domain.Money
 }
@@ -70,7 +73,7 @@ var (
 	letterPages = html.Must(html.New("").Funcs(letterFuncs).ParseFS(letterFiles, "letters/*.html"))
 )
 
-var letterFuncs = map[string]any{"day": dayText, "edition": editionText}
+var letterFuncs = map[string]any{"day": dayText, "month": monthText, "edition": editionText}
 
 // dayText writes a calendar day as people do.
 func dayText(language domain.Language, day domain.Day) string {
@@ -80,6 +83,15 @@ func dayText(language domain.Language, day domain.Day) string {
 	}
 	months := monthsOf[language]
 	return fmt.Sprintf("%d %s %d", t.Day(), months[t.Month()-1], t.Year())
+}
+
+// monthText writes a month, such as 2026-11, as it follows "the end of".
+func monthText(language domain.Language, month string) string {
+	t, err := time.Parse("2006-01", month)
+	if err != nil {
+		return month
+	}
+	return fmt.Sprintf("%s %d", monthsOf[language][t.Month()-1], t.Year())
 }
 
 var monthsOf = map[domain.Language][12]string{
@@ -114,6 +126,8 @@ type letterFacts struct {
 	ToPay    domain.Money // after it
 	UserName string
 	URL      string
+
+	Checkpoint domain.CheckpointLetterOwed
 }
 
 // compose fills the templates of one kind of letter. The first line of the text is the subject.

@@ -250,6 +250,7 @@ func routes() []route {
 		// machines
 		{get, "/health/live", plain, everyone, nil, (*Server).tellLive},
 		{get, "/health/ready", plain, everyone, nil, (*Server).tellReady},
+		{get, "/metrics", plain, everyone, nil, (*Server).tellMetrics},
 		{get, "/static/{file}", plain, everyone, nil, (*Server).sendStatic},
 		{get, "/witness/checkpoint", plain, everyone, nil, (*Server).sendCheckpoint},
 		{get, "/witness/consistency/{size}", plain, everyone, nil, (*Server).sendContinuation},

@@ -38,9 +38,11 @@ type taskRow struct {
 // IsUpcoming tells that the task is not owed yet.
 func (t taskRow) IsUpcoming() bool { return t.Age < 0 }
 
-// Retryable tells whether a person's wish makes any difference: what is finished is tried again all the time, and nothing is done
-// before its day.
-func (t taskRow) Retryable() bool { return !t.IsUpcoming() && !finishes(t.Task.Kind) }
+// Retryable tells whether a person's wish makes any difference: what is finished is tried again all the time, the auditor gets another
+// letter tomorrow, and nothing is done before its day.
+func (t taskRow) Retryable() bool {
+	return !t.IsUpcoming() && !finishes(t.Task.Kind) && t.Task.Kind != domain.CheckpointTask
+}
 
 // lagMax is the largest lag that is counted, in events; beyond it a view is just far behind.
 const lagMax = 1000

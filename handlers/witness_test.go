@@ -67,6 +67,32 @@ func TestCheckpointsAreNotAskedForTooOften(t *testing.T) {
 	}
 }
 
+// TestMetricsTellOfTheWitness holds the figures against what the witness says.
+func TestMetricsTellOfTheWitness(t *testing.T) {
+	var seen *evidence
+	w := newWorld(t, func(o *Options) { seen = o.Evidence.(*evidence) })
+	for _, c := range []struct {
+		witnessed Witnessed
+		want      string
+	}{
+		{Witnessed{}, "events 0 success 0 trouble 0 ended 0"},
+		{Witnessed{Size: 1_234_567_890, At: time.Unix(1_790_000_000, 5)}, "events 1234567890 success 1790000000 trouble 0 ended 0"},
+		{Witnessed{Size: 7, Trouble: "disk"}, "events 7 success 0 trouble 1 ended 0"},
+		{Witnessed{Trouble: "log", Ended: true}, "events 0 success 0 trouble 1 ended 1"},
+	} {
+		seen.witnessed = c.witnessed
+		var said []string
+		for line := range strings.Lines(w.anybody().open("/metrics").text) {
+			if name, ok := strings.CutPrefix(line, "portal_checkpoint_"); ok {
+				said = append(said, strings.TrimSpace(strings.Replace(name, "_timestamp_seconds", "", 1)))
+			}
+		}
+		if got := strings.Join(said, " "); got != c.want {
+			t.Errorf("of %+v the metrics say %q, want %q", c.witnessed, got, c.want)
+		}
+	}
+}
+
 func TestPace(t *testing.T) {
 	p := pace{every: time.Second, burst: 3}
 	at := time.Unix(1000, 0)

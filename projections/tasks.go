@@ -26,7 +26,7 @@ var tasks = View{
 			domain.OrderExpired, domain.OrderRevived, domain.OrderLapsed, domain.BalanceLetterSent,
 			domain.CustomerRegistered, domain.LoginGranted, domain.LoginLetterSent, domain.LoginLetterFailed, domain.LoginLetterSkipped,
 			domain.PersonalDataErased,
-			domain.CartSubmitted, domain.CartReturned, domain.TransferMatched, domain.TransferReleased,
+			domain.CartSubmitted, domain.CartReturned, domain.CheckpointLetterOwed, domain.CheckpointLetterSent, domain.CheckpointLetterFailed, domain.CheckpointLetterDropped, domain.TransferMatched, domain.TransferReleased,
 			domain.ReversalMatched, domain.TransferReversed:
 			return true
 		}
@@ -37,17 +37,18 @@ var tasks = View{
 
 // duties is what the view remembers of one stream: of an order, a customer, a cart, a transfer or a reversal.
 type duties struct {
-	Order    *domain.Order           `json:"order,omitempty"`
-	Customer *domain.Customer        `json:"customer,omitempty"` // identity and logins only
-	Placing  map[domain.OrderID]bool `json:"placing,omitempty"`  // submissions of the cart that are not placed yet
-	Bookings []domain.Booking        `json:"bookings,omitempty"` // of the transfer, until their orders know of them
-	Reverses domain.TransferID       `json:"reverses,omitempty"` // the transfer of the reversal, until its money is taken back
-	Since    map[string]time.Time    `json:"since,omitempty"`    // by task
+	Order    *domain.Order             `json:"order,omitempty"`
+	Customer *domain.Customer          `json:"customer,omitempty"` // identity and logins only
+	Placing  map[domain.OrderID]bool   `json:"placing,omitempty"`  // submissions of the cart that are not placed yet
+	Bookings []domain.Booking          `json:"bookings,omitempty"` // of the transfer, until their orders know of them
+	Reverses domain.TransferID         `json:"reverses,omitempty"` // the transfer of the reversal, until its money is taken back
+	Letters  *domain.CheckpointLetters `json:"letters,omitempty"`  // to the auditor, while one is owed
+	Since    map[string]time.Time      `json:"since,omitempty"`    // by task
 }
 
 // over tells that nothing about the stream need be remembered.
 func (d *duties) over() bool {
-	return d.Order == nil && d.Customer == nil && len(d.Placing) == 0 && len(d.Bookings) == 0 && d.Reverses == ""
+	return d.Order == nil && d.Customer == nil && d.Letters == nil && len(d.Placing) == 0 && len(d.Bookings) == 0 && d.Reverses == ""
 }
 
 // streamsOf are the streams whose duties a record changes: its own, and the one that it relieves.
@@ -109,6 +110,8 @@ func (d *duties) evolve(stream string, record domain.Record, all map[string]*dut
 		d.evolveBooking(record.Event, all)
 	case "reversal":
 		d.evolveReversal(record.Event)
+	case "auditor":
+		d.evolveLetters(record.Event)
 	}
 	since := map[string]time.Time{}
 	for _, task := range d.owed() {
@@ -128,6 +131,17 @@ func (d *duties) evolveLogins(event domain.Event) {
 	}
 	d.Customer.Evolve(event) // also an erasure, which gives up the letters
 	d.Customer = &domain.Customer{ID: d.Customer.ID, Logins: d.Customer.Logins}
+}
+
+// evolveLetters folds the letters to the auditor and forgets them when none is owed.
+func (d *duties) evolveLetters(event domain.Event) {
+	if d.Letters == nil {
+		d.Letters = &domain.CheckpointLetters{}
+	}
+	d.Letters.Evolve(event)
+	if _, owed := d.Letters.Owed(); !owed {
+		d.Letters = nil
+	}
 }
 
 func (d *duties) evolveSubmissions(event domain.Event) {
@@ -187,6 +201,11 @@ func (d *duties) owed() []domain.Task {
 			}
 		}
 	}
+	if d.Letters != nil {
+		if task, ok := d.Letters.Owed(); ok {
+			tasks = append(tasks, task)
+		}
+	}
 	for _, order := range slices.Sorted(maps.Keys(d.Placing)) {
 		tasks = append(tasks, domain.Task{ID: string(domain.PlaceTask) + "-" + string(order), Kind: domain.PlaceTask})
 	}
@@ -217,6 +236,7 @@ func (d *duties) rows(stream string) []TaskRow {
 			row.Since = from
 		}
 		switch task.Kind {
+		case domain.CheckpointTask: // nobody's
 		case domain.LoginTask:
 			row.Customer = d.Customer.ID
 		case domain.PlaceTask:

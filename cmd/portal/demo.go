@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"netrom.pl/portal/cmd/internal/foundation"
@@ -129,11 +130,14 @@ func (p *portal) demoCode(ctx context.Context, user string) (string, error) {
 	return p.base.Vault.NextCode(ctx, account.ID)
 }
 
+// demoVendorFacts is the example with somebody who gets checkpoints of the log.
+var demoVendorFacts = strings.TrimSuffix(vendorExample, "}") + `, "auditor_email": "audytor@biegli.example"}`
+
 // demoVendor is who sells in the demonstration: an example, unless the folder says it already.
 func demoVendor(dir string) (handlers.Vendor, error) {
 	path := filepath.Join(dir, vendorFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		if err := os.WriteFile(path, []byte(vendorExample+"\n"), 0o644); err != nil {
+		if err := os.WriteFile(path, []byte(demoVendorFacts+"\n"), 0o644); err != nil {
 			return handlers.Vendor{}, fmt.Errorf("write demo vendor: %w", err)
 		}
 	}

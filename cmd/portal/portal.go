@@ -130,7 +130,7 @@ func (p *portal) hireProcessManager(s settings) error {
 		return err
 	}
 	p.fulfilment = &handlers.Fulfilment{
-		Log: p.log, Due: p.tables.Due, Send: sending(post, p.vendor), Sign: signing(key), Paper: paper.Printer{}, Credit: p.tables.TransfersWithCredit, Link: p.link, Vendor: p.vendor, Now: p.now, Logger: p.logger,
+		Log: p.log, Due: p.tables.Due, Send: sending(post, p.vendor), Sign: signing(key), Paper: paper.Printer{}, Evidence: p.evidence, Credit: p.tables.TransfersWithCredit, Link: p.link, Vendor: p.vendor, Now: p.now, Logger: p.logger,
 	}
 	p.poison = pubsub.NewPublisher(p.base.Log, p.now)
 	door := handlers.New(handlers.Options{

@@ -320,7 +320,7 @@ func scriptAttachment(ts *testscript.TestScript, neg bool, args []string) {
 		for _, one := range stored {
 			letter, _, err := folder.Read(one.Name)
 			ts.Check(err)
-			if len(letter.Attachments) == 1 && strings.HasPrefix(letter.Attachments[0].MIMEType, "text/plain") {
+			if len(letter.Attachments) == 1 && strings.HasSuffix(letter.Attachments[0].Name, ".lic.txt") {
 				ts.Check(os.WriteFile(ts.MkAbs(args[1]), letter.Attachments[0].Content, 0o644))
 				return
 			}

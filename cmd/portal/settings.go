@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -89,6 +90,10 @@ type vendorFacts struct {
 	Email       string `json:"email"`
 	PaymentDays int    `json:"payment_days"`
 
+	// Who gets signed checkpoints of the log every day. Both may be missing.
+	AuditorEmail    string          `json:"auditor_email"`    // empty: nobody
+	AuditorLanguage domain.Language `json:"auditor_language"` // empty: Polish
+
 	// What happens around the due day; see [domain.TimeLimits]. Each may be missing.
 	RemindBeforeDays *int `json:"remind_before_days"`
 	RemindAfterDays  *int `json:"remind_after_days"`
@@ -154,10 +159,25 @@ func (f vendorFacts) check(path string) (handlers.Vendor, error) {
 	limits, limitsErr := f.limits()
 	vendor := handlers.Vendor{Name: f.Name, Email: f.Email, Terms: domain.Terms{
 		Bank: domain.BankData{Recipient: f.Name, NIP: nip, Account: account}, PaymentDays: f.PaymentDays, Limits: &limits}}
-	if err = errors.Join(err, limitsErr, f.money(&vendor)); err != nil {
+	if err = errors.Join(err, limitsErr, f.money(&vendor), f.auditor(&vendor)); err != nil {
 		return handlers.Vendor{}, fmt.Errorf("read %s: %w", path, err)
 	}
 	return vendor, nil
+}
+
+// auditor sets who gets checkpoints of the log.
+func (f vendorFacts) auditor(vendor *handlers.Vendor) error {
+	vendor.AuditorEmail, vendor.AuditorLanguage = f.AuditorEmail, cmp.Or(f.AuditorLanguage, domain.Polish)
+	if language := vendor.AuditorLanguage; language != domain.Polish && language != domain.English {
+		return fmt.Errorf("auditor_language %q is neither pl nor en", language)
+	}
+	if f.AuditorEmail == "" {
+		return nil
+	}
+	if address, err := mail.ParseAddress(f.AuditorEmail); err != nil || address.Address != f.AuditorEmail {
+		return fmt.Errorf("auditor_email %q is no address such as auditor@example.com", f.AuditorEmail)
+	}
+	return nil
 }
 
 // money sets how money finds its orders.

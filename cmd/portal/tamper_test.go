@@ -21,12 +21,16 @@ import (
 // its folder. It writes the log anew, event by event, as a node of ours would have written it, and leaves no other trace.
 func scriptTamper(ts *testscript.TestScript, neg bool, args []string) {
 	want(ts, !neg && len(args) == 2 && changes[args[1]] != nil, "tamper FOLDER nothing|edit|remove|insert|swap|cut|restore")
-	dir := filepath.Join(ts.MkAbs(args[0]), "log")
-	events := storedEvents(ts, dir)
-	ts.Check(os.RemoveAll(dir))
+	tamper(ts.Check, filepath.Join(ts.MkAbs(args[0]), "log"), args[1])
+}
+
+// tamper changes the log in a folder.
+func tamper(check func(error), dir, change string) {
+	events := storedEvents(check, dir)
+	check(os.RemoveAll(dir))
 	var now time.Time
-	withNode(ts, node.Options{Dir: dir, Now: func() time.Time { return now }}, func(client *esdb.Client) {
-		for _, e := range changes[args[1]](events, len(events)/2) {
+	withNode(check, node.Options{Dir: dir, Now: func() time.Time { return now }}, func(client *esdb.Client) {
+		for _, e := range changes[change](events, len(events)/2) {
 			now = e.CreatedDate
 			kind := esdb.ContentTypeBinary
 			if e.ContentType == "application/json" {
@@ -34,7 +38,7 @@ func scriptTamper(ts *testscript.TestScript, neg bool, args []string) {
 			}
 			data := esdb.EventData{EventID: e.EventID, EventType: e.EventType, ContentType: kind, Data: e.Data, Metadata: e.UserMetadata}
 			_, err := client.AppendToStream(context.Background(), e.StreamID, esdb.AppendToStreamOptions{}, data)
-			ts.Check(err)
+			check(err)
 		}
 	})
 }
@@ -68,17 +72,17 @@ var changes = map[string]func(events []*esdb.RecordedEvent, at int) []*esdb.Reco
 }
 
 // storedEvents reads the business events of a log.
-func storedEvents(ts *testscript.TestScript, dir string) (events []*esdb.RecordedEvent) {
-	withNode(ts, node.Options{Dir: dir}, func(client *esdb.Client) {
+func storedEvents(check func(error), dir string) (events []*esdb.RecordedEvent) {
+	withNode(check, node.Options{Dir: dir}, func(client *esdb.Client) {
 		all, err := client.ReadAll(context.Background(), esdb.ReadAllOptions{From: esdb.Start{}}, math.MaxUint64)
-		ts.Check(err)
+		check(err)
 		defer all.Close()
 		for {
 			event, err := all.Recv()
 			if errors.Is(err, io.EOF) {
 				return
 			}
-			ts.Check(err)
+			check(err)
 			if e := event.OriginalEvent(); !strings.HasPrefix(e.StreamID, "$") {
 				events = append(events, e)
 			}
@@ -87,15 +91,15 @@ func storedEvents(ts *testscript.TestScript, dir string) (events []*esdb.Recorde
 	return events
 }
 
-func withNode(ts *testscript.TestScript, options node.Options, do func(*esdb.Client)) {
+func withNode(check func(error), options node.Options, do func(*esdb.Client)) {
 	server, err := node.Start(context.Background(), options)
-	ts.Check(err)
+	check(err)
 	config, err := esdb.ParseConnectionString(server.ConnectionString())
-	ts.Check(err)
+	check(err)
 	config.Logger = func(esdb.LogLevel, string, ...any) {}
 	client, err := esdb.NewClient(config)
-	ts.Check(err)
+	check(err)
 	do(client)
 	client.Close()
-	ts.Check(server.Stop())
+	check(server.Stop())
 }
