@@ -62,22 +62,37 @@ func (t Transfer) byHand() Money {
 	return sum
 }
 
-// checkParts adds up what orders are to get out of the unmatched money.
+// MatchPartsMax is how many orders one match by hand can name.
+const MatchPartsMax = 20
+
+// checkParts adds up what orders are to get out of the unmatched money. Of several parts a refusal names the row, from 1.
 func (t Transfer) checkParts(parts []MatchPart, open map[OrderID]Payable) (Money, error) {
+	if len(parts) > MatchPartsMax {
+		return 0, refuse(InvalidInput, "field", "order", "limit", fmt.Sprint(MatchPartsMax))
+	}
 	var sum Money
-	left := t.Buckets().Unmatched
 	for i, part := range parts {
+		no := func(code string, facts ...string) (Money, error) {
+			if len(parts) > 1 {
+				facts = append(facts, "row", fmt.Sprint(i+1))
+			}
+			return 0, refuse(code, facts...)
+		}
 		order, ok := open[part.Order]
-		repeated := slices.ContainsFunc(parts[:i], func(p MatchPart) bool { return p.Order == part.Order })
+		left := t.Buckets().Unmatched - sum
 		switch {
 		case !ok:
-			return 0, refuse(NotFound)
+			return no(NotFound)
+		case slices.ContainsFunc(parts[:i], func(p MatchPart) bool { return p.Order == part.Order }):
+			return no(OrderRepeated, "order", part.Number.String())
 		case order.Over || order.Open <= 0:
-			return 0, refuse(OrderNotOpen)
-		case part.Amount <= 0 || part.Amount > order.Open || repeated:
-			return 0, refuse(MoreThanOpen, "order", part.Number.String(), "open", order.Open.String())
-		case part.Amount > left-sum:
-			return 0, refuse(MoreThanUnmatched, "unmatched", left.String())
+			return no(OrderNotOpen)
+		case left <= 0:
+			return no(MoreThanUnmatched, "unmatched", left.String())
+		case part.Amount <= 0 || part.Amount > order.Open:
+			return no(MoreThanOpen, "order", part.Number.String(), "open", order.Open.String())
+		case part.Amount > left:
+			return no(MoreThanUnmatched, "unmatched", left.String())
 		}
 		sum += part.Amount
 	}

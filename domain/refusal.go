@@ -75,6 +75,7 @@ const (
 	PersonErased            = "person-erased"           // the customer's data were erased, nothing can be sent or sold to it
 	SamePerson              = "same-person"             // the second person must be another one
 	SecondPersonAwaited     = "second-person-awaited"   // a proposal waits and must be decided first
+	OrderRepeated           = "order-repeated"          // one match names it twice. Facts: order
 	MoreThanOpen            = "more-than-open"          // Facts: order, open
 	MoreThanUnmatched       = "more-than-unmatched"     // Facts: unmatched
 	MoneyMoved              = "money-moved"             // somebody has decided about it meanwhile

@@ -74,6 +74,7 @@ const (
 	tooManyFiles       = "too-many-files"
 	noFileChosen       = "no-file-chosen"
 	orderUnknown       = "order-unknown"
+	notNRB             = "not-nrb"
 	contended          = "contended" // others kept changing the same thing
 	broken             = "broken"    // something does not work; never a refusal of the domain
 )
@@ -108,6 +109,7 @@ var statuses = map[string]int{
 	tooManyFiles:              http.StatusUnprocessableEntity,
 	noFileChosen:              http.StatusUnprocessableEntity,
 	orderUnknown:              http.StatusUnprocessableEntity,
+	notNRB:                    http.StatusUnprocessableEntity,
 	tooManyWatchers:           http.StatusTooManyRequests,
 	tooManyRequests:           http.StatusTooManyRequests,
 }
@@ -116,7 +118,7 @@ var statuses = map[string]int{
 var fieldsOf = map[string]string{wrongCredentials: "user", weakPassword: "password", passwordsDiffer: "password_again"}
 
 // namedFields have a name that people read above them on the pages, under input. in the messages.
-var namedFields = []string{"code", "name", "nip", "email", "language", "user", "edition", "version", "net", "vat_rate", "from", "order", "amount", "reason", "paid_on"}
+var namedFields = []string{"code", "name", "nip", "email", "language", "user", "edition", "version", "net", "vat_rate", "from", "order", "amount", "reason", "paid_on", "payee_account", "payee_name"}
 
 // labelled calls the field that a refusal is about as the pages do.
 func (c *call) labelled(refusal domain.Refusal) domain.Refusal {

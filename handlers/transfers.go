@@ -4,8 +4,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"netrom.pl/portal/domain"
@@ -15,23 +15,46 @@ import (
 // transferView is one transfer: where its money is, how it came there, and what accounting may do about it.
 type transferView struct {
 	waitingTransfer
-	Buckets   domain.Buckets
-	Orders    []transferOrder
-	Credited  []transferCredit
-	History   []transferStep
-	Sent      []sentFile                // files of orders that have lost money of this transfer
-	Reversals []projections.ReversalRow // without a transfer, that may take this one back
-	Form      url.Values                // of the match by hand
-	Refused   url.Values                // form of a refund that was refused
-	Mine      bool                      // the reader has proposed the match that waits
-	Reader    string                    // account
-	Limit     domain.Money              // above which a second person has to confirm a match
-	Today     domain.Day
+	Buckets    domain.Buckets
+	Orders     []transferOrder
+	Credited   []transferCredit
+	History    []transferStep
+	Sent       []sentFile                // files of orders that have lost money of this transfer
+	Reversals  []projections.ReversalRow // without a transfer, that may take this one back
+	Match      matchForm
+	Refundable []refundForm // money that can be sent back
+	Mine       bool         // the reader has proposed the match that waits
+	Reader     string       // account
+	Limit      domain.Money // above which a second person has to confirm a match
+	Today      domain.Day
 }
 
 // RefundTitle is what to write on the transfer that pays a refund.
 func (v transferView) RefundTitle(refund int) string {
 	return domain.RefundTitle(v.Transfer.Transfer, refund)
+}
+
+// refundForm is the form of a refund: of unmatched money, or of a customer's credit.
+type refundForm struct {
+	Credit       domain.CustomerID // empty: the unmatched money
+	Name         string            // of that customer
+	Left         domain.Money      // that can be sent back
+	Amount       string
+	Reason       string
+	PayeeAccount string // empty: the payer's
+	PayeeName    string
+}
+
+// refundable are the forms of all the refunds that a page can offer.
+func refundable(view transferView) []refundForm {
+	var forms []refundForm
+	if view.Unmatched > 0 {
+		forms = append(forms, refundForm{Left: view.Unmatched})
+	}
+	for _, credit := range view.Credited {
+		forms = append(forms, refundForm{Credit: credit.Customer, Name: credit.Name, Left: credit.Amount})
+	}
+	return forms
 }
 
 // transferOrder is what an order has of a transfer.
@@ -51,15 +74,16 @@ type transferCredit struct {
 
 // transferStep is something that happened to the money of a transfer.
 type transferStep struct {
-	What     string // name of the event
-	At       time.Time
-	Actor    string // account, or part of the portal
-	Amount   domain.Money
-	Number   domain.OrderNumber
-	Customer string // name
-	Why      domain.ReleaseReason
-	Rule     string
-	Reason   string // in a person's words
+	What      string // name of the event
+	At        time.Time
+	Actor     string // account, or part of the portal
+	Amount    domain.Money
+	Number    string // of an order, or of several
+	Customer  string // name
+	Why       domain.ReleaseReason
+	Rule      string
+	Reason    string // in a person's words
+	Elsewhere bool   // a refund to another account than the payer's
 }
 
 // sentFile is an activation file that has left although its order is not paid any more.
@@ -82,7 +106,7 @@ func (s *Server) transferPage(c *call) (reply, error) {
 	if err != nil {
 		return reply{}, err
 	}
-	view := transferView{Form: url.Values{}, Reader: c.account.ID, Limit: s.Vendor.SecondPersonAbove, Today: DayOf(c.at)}
+	view := transferView{Match: matchForm{Rows: []matchRow{{Row: 1}}}, Reader: c.account.ID, Limit: s.Vendor.SecondPersonAbove, Today: DayOf(c.at)}
 	var transfer domain.Transfer
 	var records []domain.Record
 	for record, err := range s.Log.Read(c.Context(), domain.TransferStream(domain.TransferID(name)), 0) {
@@ -102,7 +126,7 @@ func (s *Server) transferPage(c *call) (reply, error) {
 	view.waitingTransfer, view.Buckets = waiting[0], transfer.Buckets()
 	view.Mine = view.Proposed != nil && view.Proposed.Proposer == c.account.ID
 	if order := c.URL.Query().Get("order"); c.Method == get && len(order) <= domain.IdentityMax {
-		view.Form.Set("order", order)
+		view.Match.Rows[0].Order = order
 	}
 	view.Orders = ordersOf(transfer)
 	if view.Sent, err = s.sentInVain(c.Context(), transfer); err != nil {
@@ -115,6 +139,7 @@ func (s *Server) transferPage(c *call) (reply, error) {
 	for _, customer := range slices.Sorted(maps.Keys(transfer.Credits)) {
 		view.Credited = append(view.Credited, transferCredit{Customer: customer, Name: names[customer], Amount: transfer.Credits[customer]})
 	}
+	view.Refundable = refundable(view)
 	view.History = stepsOf(records, names)
 	return reply{page: "transfer", view: view}, err
 }
@@ -157,15 +182,15 @@ func (s *Server) namesOf(ctx context.Context, records []domain.Record) (map[doma
 // stepsOf says what happened to a transfer, event by event.
 func stepsOf(records []domain.Record, names map[domain.CustomerID]string) []transferStep {
 	var steps []transferStep
-	numbers, refunds := map[domain.OrderID]domain.OrderNumber{}, map[int]domain.Money{}
+	numbers, refunds := map[domain.OrderID]string{}, map[int]domain.Money{}
 	for _, record := range records {
 		step := transferStep{What: record.Type, At: record.Metadata.At, Actor: record.Metadata.Actor}
 		switch e := record.Event.(type) {
 		case domain.TransferReceived:
 			step.Amount = e.Amount
 		case domain.TransferMatched:
-			numbers[e.Order] = e.Number
-			step.Amount, step.Number, step.Rule, step.Reason = e.Amount, e.Number, e.Rule, e.Reason
+			numbers[e.Order] = e.Number.String()
+			step.Amount, step.Number, step.Rule, step.Reason = e.Amount, numbers[e.Order], e.Rule, e.Reason
 		case domain.TransferReleased:
 			step.Amount, step.Number, step.Why, step.Reason = e.Amount, numbers[e.Order], e.Why, e.Reason
 		case domain.TransferCredited:
@@ -176,16 +201,17 @@ func stepsOf(records []domain.Record, names map[domain.CustomerID]string) []tran
 		case domain.CreditWithdrawn:
 			step.Amount, step.Customer, step.Why = e.Amount, names[e.Customer], e.Why
 		case domain.MatchProposed:
+			var parts []string
 			for _, part := range e.Parts {
 				step.Amount += part.Amount
-				step.Number = part.Number
+				parts = append(parts, part.Number.String())
 			}
-			step.Reason = e.Reason
+			step.Number, step.Reason = strings.Join(parts, ", "), e.Reason
 		case domain.MatchRejected:
 			step.Reason = e.Reason
 		case domain.RefundProposed:
 			refunds[e.Refund] = e.Amount
-			step.Amount, step.Reason = e.Amount, e.Reason
+			step.Amount, step.Reason, step.Elsewhere = e.Amount, e.Reason, e.OtherAccount
 		case domain.RefundConfirmed:
 			step.Amount = refunds[e.Refund]
 		case domain.RefundRejected:

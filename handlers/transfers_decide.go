@@ -1,7 +1,7 @@
 package handlers
 
 import (
-	"context"
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -53,9 +53,8 @@ func seen(form url.Values) (domain.Money, error) {
 }
 
 // amountIn reads an amount; an empty field is the one that the page offers.
-func amountIn(form url.Values, offered domain.Money) (domain.Money, error) {
-	text := strings.TrimSpace(form.Get("amount"))
-	if text == "" {
+func amountIn(text string, offered domain.Money) (domain.Money, error) {
+	if text = strings.TrimSpace(text); text == "" {
 		return offered, nil
 	}
 	amount, err := domain.ParseMoney(text)
@@ -63,65 +62,6 @@ func amountIn(form url.Values, offered domain.Money) (domain.Money, error) {
 		return 0, invalidInput("amount", "0,01–"+domain.MoneyMax.String())
 	}
 	return amount, nil
-}
-
-// matchByHand gives unmatched money to an order because an accountant says so. Above the vendor's limit a second one has to confirm it.
-func (s *Server) matchByHand(c *call) (reply, error) {
-	id, form, err := s.transferForm(c)
-	if err != nil {
-		return reply{}, err
-	}
-	outcome, err := s.match(c, id, form)
-	done := "matched"
-	for _, event := range outcome.Events {
-		if _, proposed := event.(domain.MatchProposed); proposed {
-			done = "match-proposed"
-		}
-	}
-	answer, err := s.transferAfter(c, id, done, outcome, err)
-	if view, ok := answer.view.(transferView); ok {
-		view.Form = form
-		answer.view, answer.field = view, answer.refusal.Facts["field"]
-		if answer.refusal.Code == orderUnknown {
-			answer.field = "order"
-		}
-	}
-	return answer, err
-}
-
-func (s *Server) match(c *call, id domain.TransferID, form url.Values) (domain.Outcome, error) {
-	seen, err := seen(form)
-	if err != nil {
-		return domain.Outcome{}, err
-	}
-	payable, err := s.payableNamed(c.Context(), form.Get("order"))
-	if err != nil {
-		return domain.Outcome{}, err
-	}
-	amount, err := amountIn(form, max(min(payable.Open, seen), 0))
-	if err != nil {
-		return domain.Outcome{}, err
-	}
-	return domain.Execute(c.Context(), s.Log, s.cause(c, "match"), domain.MatchByHand{Transfer: id, Reason: strings.TrimSpace(form.Get("reason")),
-		Parts: []domain.MatchPart{{Order: payable.Order, Number: payable.Number, Amount: amount}},
-		Open:  map[domain.OrderID]domain.Payable{payable.Order: payable}, Account: c.account.ID, Limit: s.Vendor.SecondPersonAbove, Seen: seen})
-}
-
-// payableNamed finds the one order that a text names, by its number or as it stands in the title of a transfer.
-func (s *Server) payableNamed(ctx context.Context, text string) (domain.Payable, error) {
-	text = strings.TrimSpace(text)
-	number, err := domain.ParseOrderNumber(text)
-	if found := domain.FindReferences(text[:min(len(text), domain.IdentityMax)]); err != nil && len(found) == 1 {
-		number, err = found[0].Number, nil
-	}
-	if err != nil {
-		return domain.Payable{}, domain.Refusal{Code: orderUnknown}
-	}
-	payable, ok, err := NewCashier(s.Log).order(ctx, number)
-	if err == nil && !ok {
-		err = domain.Refusal{Code: orderUnknown}
-	}
-	return payable, err
 }
 
 // numberIn is the number that a path names: of a proposal or a refund of the transfer.
@@ -180,27 +120,60 @@ func (s *Server) confirmMatch(c *call, id domain.TransferID, number int) (domain
 	return domain.Execute(c.Context(), s.Log, s.cause(c, "confirm"), domain.ConfirmMatch{Transfer: id, Proposal: number, Open: open, Account: c.account.ID})
 }
 
-// proposeRefund sets money of the transfer aside to be sent back to the account that it came from.
+// proposeRefund sets money of the transfer aside to be sent back, to the account that it came from or to another one.
 func (s *Server) proposeRefund(c *call) (reply, error) {
 	id, form, err := s.transferForm(c)
 	if err != nil {
 		return reply{}, err
 	}
 	var outcome domain.Outcome
-	seen, err := seen(form)
+	wish, err := refundIn(form)
 	if err == nil {
-		var amount domain.Money
-		if amount, err = amountIn(form, seen); err == nil {
-			outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "refund"), domain.ProposeRefund{Transfer: id, Amount: amount,
-				Credit: domain.CustomerID(form.Get("credit")), Reason: strings.TrimSpace(form.Get("reason")), Account: c.account.ID, Seen: seen})
-		}
+		wish.Transfer, wish.Account = id, c.account.ID
+		outcome, err = domain.Execute(c.Context(), s.Log, s.cause(c, "refund"), wish)
 	}
 	answer, err := s.transferAfter(c, id, "refund-proposed", outcome, err)
 	if view, ok := answer.view.(transferView); ok {
-		view.Refused = form
-		answer.view = view
+		for i := range view.Refundable {
+			if f := &view.Refundable[i]; string(f.Credit) == form.Get("credit") {
+				f.Amount, f.Reason, f.PayeeAccount, f.PayeeName = form.Get("amount"), form.Get("reason"), form.Get("payee_account"), form.Get("payee_name")
+				if field := fieldOfRefund(*answer.refusal); field != "" {
+					answer.field = fmt.Sprintf("refund-%s-%d", field, i)
+				}
+			}
+		}
 	}
 	return answer, err
+}
+
+// fieldOfRefund is the field that a refusal of a refund is about.
+func fieldOfRefund(refusal domain.Refusal) string {
+	switch refusal.Code {
+	case notNRB, domain.PayerUnknown:
+		return "payee_account"
+	case domain.MoreThanUnmatched:
+		return "amount"
+	}
+	return refusal.Facts["field"]
+}
+
+// refundIn reads the form of a refund.
+func refundIn(form url.Values) (domain.ProposeRefund, error) {
+	wish := domain.ProposeRefund{Credit: domain.CustomerID(form.Get("credit")), Reason: strings.TrimSpace(form.Get("reason")),
+		PayeeName: strings.TrimSpace(form.Get("payee_name"))}
+	var err error
+	if wish.Seen, err = seen(form); err != nil {
+		return wish, err
+	}
+	if wish.Amount, err = amountIn(form.Get("amount"), wish.Seen); err != nil {
+		return wish, err
+	}
+	if account := strings.TrimSpace(form.Get("payee_account")); account != "" {
+		if wish.PayeeAccount, err = domain.ParseNRB(account); err != nil {
+			return wish, domain.Refusal{Code: notNRB}
+		}
+	}
+	return wish, nil
 }
 
 // decideRefund is the second accountant's word on a refund, or says that the money has left.

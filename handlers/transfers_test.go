@@ -58,8 +58,8 @@ func TestQueueOfTransfers(t *testing.T) {
 		return anna.post(path+"/matches", "order", order, "amount", amount, "reason", reason, "seen", seen)
 	}
 	events := w.events()
-	refusedWith(t, form("2026/999999", "", "x", "5000"), http.StatusUnprocessableEntity, "Nie ma zamówienia o tym numerze", `href="#order"`)
-	refusedWith(t, form(number, "dużo", "x", "5000"), http.StatusUnprocessableEntity, `href="#amount"`, `value="dużo"`)
+	refusedWith(t, form("2026/999999", "", "x", "5000"), http.StatusUnprocessableEntity, "Nie ma zamówienia o tym numerze", `href="#order-1"`)
+	refusedWith(t, form(number, "dużo", "x", "5000"), http.StatusUnprocessableEntity, `href="#amount-1"`, `value="dużo"`)
 	refusedWith(t, form(number, "50,01", "x", "5000"), http.StatusConflict, "Do rozdysponowania jest 50,00")
 	refusedWith(t, form(number, "", " ", "5000"), http.StatusUnprocessableEntity, "Powód", `href="#reason"`)
 	refusedWith(t, form(number, "", "x", "4999"), http.StatusConflict, "W międzyczasie ktoś zmienił")
@@ -85,6 +85,84 @@ func TestQueueOfTransfers(t *testing.T) {
 	anna.open("/transfers?q=51,00").wants(t, "Niczego takiego nie ma")
 	anna.open("/transfers?only=waits").lacks(t, path)
 	anna.open("/transfers?sort=-amount").wants(t, path, `aria-sort="descending"`)
+}
+
+// numberOf is the number of an order on whose page somebody is.
+func (w *world) numberOf(path string) string {
+	w.t.Helper()
+	return stateOf[domain.Order](w, domain.OrderStream(domain.OrderID(strings.TrimPrefix(path, "/orders/")))).Number.String()
+}
+
+// TestOneTransferIsMatchedWithSeveralOrders gives one transfer to many orders in one form: all of it or nothing, and each refusal names
+// its row and keeps what was typed.
+func TestOneTransferIsMatchedWithSeveralOrders(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Vendor.SecondPersonAbove = domain.MoneyMax })
+	v, anna := w.browser("obcy"), w.browser("accounting-1")
+	var orders []domain.Order
+	for range 3 {
+		path, _ := v.orderOf(newMagazyn)
+		orders = append(orders, stateOf[domain.Order](w, domain.OrderStream(domain.OrderID(strings.TrimPrefix(path, "/orders/")))))
+	}
+	gross := orders[0].Total.Gross
+	amount := 2*gross + 100_00
+	one, two, three := orders[0].Number.String(), orders[1].Number.String(), orders[2].Number.String()
+	path := w.transferIn("t-1", amount, "za programy")
+	send := func(fields ...string) answer {
+		return anna.post(path+"/matches", append(fields, "reason", "lista od klienta", "seen", fmt.Sprint(int64(amount)))...)
+	}
+	anna.open(path).lacks(t, `id="order-2"`)
+	more := send("wish", "more", "order", one, "amount", "")
+	if more.StatusCode != http.StatusOK {
+		t.Fatalf("more rows: %s", more.Status)
+	}
+	more.wants(t, `id="order-5"`, `value="`+one+`"`, `value="lista od klienta"`, "Razem "+gross.String()+", do rozdysponowania "+amount.String())
+	more.lacks(t, `id="order-6"`, `role="alert"`)
+	events := w.events()
+	refusedWith(t, send("order", one, "amount", "", "order", "2026/999999", "amount", "1,00"), http.StatusUnprocessableEntity,
+		"Wiersz 2: Nie ma zamówienia o tym numerze", `href="#order-2"`, `value="2026/999999"`, `value="1,00"`)
+	refusedWith(t, send("order", one, "amount", "dużo", "order", two, "amount", ""), http.StatusUnprocessableEntity, "Wiersz 1:", `href="#amount-1"`)
+	refusedWith(t, send("order", one, "amount", "", "order", "", "amount", "", "order", one, "amount", "1,00"), http.StatusConflict,
+		"Wiersz 2: Zamówienie "+one+" jest już w innym wierszu", `href="#order-2"`)
+	refusedWith(t, send("order", one, "amount", "", "order", two, "amount", plainAmount(gross+1)), http.StatusConflict, "Wiersz 2: Do zapłaty za zamówienie "+two, `href="#amount-2"`)
+	refusedWith(t, send("order", one, "amount", "", "order", two, "amount", "", "order", three, "amount", plainAmount(gross)), http.StatusConflict,
+		"Wiersz 3: Do rozdysponowania jest 100,00", `href="#amount-3"`)
+	refusedWith(t, send(), http.StatusUnprocessableEntity, "Nie ma zamówienia o tym numerze", `href="#order-1"`)
+	var many []string
+	for range domain.MatchPartsMax + 1 {
+		many = append(many, "order", one, "amount", "1,00")
+	}
+	refusedWith(t, send(many...), http.StatusUnprocessableEntity, "20")
+	if after := w.events(); after != events {
+		t.Errorf("refused forms wrote %d events", after-events)
+	}
+	decided(t, send("order", one, "amount", "", "order", "", "amount", "", "order", "zam "+two, "amount", "", "order", three, "amount", ""), path, "matched")
+	if b := bucketsOf(w, path); b.Orders != amount || b.Unmatched != 0 {
+		t.Errorf("the money is at %+v", b)
+	}
+	for i, want := range []domain.Money{gross, gross, 100_00} {
+		if paid := stateOf[domain.Order](w, domain.OrderStream(orders[i].Order)).PaidAmount(); paid != want {
+			t.Errorf("order %d has %s, want %s", i, paid, want)
+		}
+	}
+}
+
+// TestTwoPeopleMatchSeveralOrders has the second person agree to the whole.
+func TestTwoPeopleMatchSeveralOrders(t *testing.T) {
+	w := newWorld(t, smallLimit)
+	v, anna, olga := w.browser("obcy"), w.browser("accounting-1"), w.browser("accounting-2")
+	first, _ := v.orderOf(newMagazyn)
+	second, _ := v.orderOf(newMagazyn)
+	one, two := w.numberOf(first), w.numberOf(second)
+	path := w.transferIn("t-1", 120_00, "za programy")
+	decided(t, anna.post(path+"/matches", "order", one, "amount", "60,00", "order", two, "amount", "60,00", "reason", "lista", "seen", "12000"), path, "match-proposed")
+	if b := bucketsOf(w, path); b.Orders != 0 {
+		t.Errorf("one person moved %s", b.Orders)
+	}
+	olga.open(path).wants(t, one, two, "lista", "zaproponowano przypisanie 120,00\u00a0zł: "+one+", "+two)
+	decided(t, olga.post(path+"/matches/1", "wish", "confirm"), path, "matched")
+	if b := bucketsOf(w, path); b.Orders != 120_00 {
+		t.Errorf("the money is at %+v", b)
+	}
 }
 
 // TestTwoPeopleMatchMuch lets nobody match more than the vendor's limit alone, in one piece or in many.
@@ -146,6 +224,51 @@ func TestTwoPeopleSendMoneyBack(t *testing.T) {
 		t.Errorf("the money is at %+v", b)
 	}
 	anna.open(path).wants(t, "zwrot 30,00\u00a0zł zapłacony", "zwrot 50,00\u00a0zł odrzucony")
+}
+
+// TestARefundToAnotherAccount is said loudly to whoever confirms it, and settled by the statement that shows it.
+func TestARefundToAnotherAccount(t *testing.T) {
+	w := newWorld(t)
+	path := w.transferIn("t-1", 80_00, "pomyłka")
+	anna, olga := w.browser("accounting-1"), w.browser("accounting-2")
+	const payer, other = "12102055580000123400009999", "84 1020 5558 0000 1234 0000 5678"
+	propose := func(account, name, reason string) answer {
+		return anna.post(path+"/refunds", "amount", "80,00", "seen", "8000", "payee_account", account, "payee_name", name, "reason", reason)
+	}
+	events := w.events()
+	refusedWith(t, propose("84 1020 5558 0000 1234 0000 5679", "Jan", "x"), http.StatusUnprocessableEntity, "cyfry kontrolne",
+		`href="#refund-payee_account-0"`, `value="84 1020 5558 0000 1234 0000 5679"`, "<details open>")
+	refusedWith(t, propose(other, "", "x"), http.StatusUnprocessableEntity, "Odbiorca", `href="#refund-payee_name-0"`)
+	refusedWith(t, propose(other, "Jan Nowy", " "), http.StatusUnprocessableEntity, "Powód", `href="#refund-reason-0"`)
+	if after := w.events(); after != events {
+		t.Errorf("refused forms wrote %d events", after-events)
+	}
+	decided(t, propose(other, "Jan Nowy", "zmienił bank"), path, "refund-proposed")
+	refusedWith(t, anna.post(path+"/refunds/1", "wish", "confirm"), http.StatusConflict, "musi podjąć druga osoba")
+	olga.open(path).wants(t, "Uwaga: to inny rachunek niż ten, z którego przyszły pieniądze ("+payer+")", "Zatwierdź zwrot na inny rachunek",
+		"84102055580000123400005678", "Jan Nowy", "zmienił bank", "na inny rachunek")
+	w.settleAll()
+	olga.open("/transfers").wants(t, "na inny rachunek")
+	decided(t, olga.post(path+"/refunds/1", "wish", "confirm"), path, "refund-confirmed")
+	debit := domain.ReversalReceived{Reversal: "d-1", Statement: "s-2", Account: terms.Bank.Account, Amount: 80_00, ValueOn: "2026-11-24", BookedOn: "2026-11-24", PayerAccount: payer}
+	imported := func(account string) []Departure {
+		debit.PayerAccount = account
+		departures, err := NewCashier(w.log).BookOutgoing(t.Context(), domain.Cause{Command: w.newID(), Actor: "system:import", At: w.server.Now()}, []Outgoing{{Line: 1, ReversalReceived: debit}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return departures
+	}
+	if d := imported(payer); d[0].Refund != 0 {
+		t.Errorf("money that went to the payer settles it: %+v", d)
+	}
+	if d := imported("84102055580000123400005678"); d[0].Refund != 1 || d[0].Transfer != "t-1" {
+		t.Errorf("the debit settles %+v", d)
+	}
+	if refund := stateOf[domain.Transfer](w, domain.TransferStream("t-1")).Refunds[0]; refund.State != domain.RefundPaidOut {
+		t.Errorf("the refund is %+v", refund)
+	}
+	anna.open(path).lacks(t, "Uwaga: to inny rachunek")
 }
 
 // TestAReversalIsLinkedByHand takes the money back from the order, and names the files that are out already.

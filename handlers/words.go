@@ -100,6 +100,12 @@ func Sentence(refusal domain.Refusal, l domain.Language) string {
 	if err != nil {
 		panic(err) // every refusal has its words; a test counts them
 	}
+	if row := refusal.Facts["row"]; row != "" { // of a form with several
+		if row, err = spoken[l].text("transfer.row", "row", row); err != nil {
+			panic(err)
+		}
+		text = row + " " + text
+	}
 	return text
 }
 

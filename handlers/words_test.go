@@ -202,7 +202,7 @@ func fieldsWithNames(t *testing.T) []string {
 // textsInGo finds the literals that look like the id of a message.
 func textsInGo(t *testing.T, pattern string) []string {
 	t.Helper()
-	id := regexp.MustCompile(`"((?:heading|programs|cart|order|password|done|import|invoices|age|log)\.[a-z-]+)"`)
+	id := regexp.MustCompile(`"((?:heading|programs|cart|order|password|done|import|invoices|transfer|age|log)\.[a-z-]+)"`)
 	files, err := filepath.Glob(pattern)
 	if err != nil {
 		t.Fatal(err)
