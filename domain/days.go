@@ -16,7 +16,15 @@ var Poland = func() *time.Location {
 }()
 
 // DayOf is the Polish day of a moment.
-func DayOf(at time.Time) Day { return Day(at.In(Poland).Format(time.DateOnly)) }
+func DayOf(at time.Time) Day {
+	year, month, day := at.In(Poland).Date()
+	if year < 0 {
+		return Day(at.In(Poland).Format(time.DateOnly))
+	}
+	text := appendPadded(make([]byte, 0, len(time.DateOnly)), year, yearDigits)
+	text = appendPadded(append(text, '-'), int(month), 2)
+	return Day(appendPadded(append(text, '-'), day, 2))
+}
 
 // Begins is the first moment of the day.
 func (d Day) Begins() (time.Time, error) {

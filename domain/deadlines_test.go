@@ -174,6 +174,17 @@ func TestBalanceLetter(t *testing.T) {
 	given[Order](t).when(told(1)).then()
 }
 
+func TestDayOfIsTheDateInPoland(t *testing.T) {
+	for _, from := range []time.Time{{}, time.Date(-1, 12, 31, 23, 0, 0, 0, time.UTC), time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 22, 0, 0, 0, time.UTC)} {
+		for hours := range 400 {
+			at := from.Add(time.Duration(hours) * 22 * time.Hour)
+			if got, want := DayOf(at), Day(at.In(Poland).Format(time.DateOnly)); got != want {
+				t.Fatalf("%v is of the day %s; want %s", at, got, want)
+			}
+		}
+	}
+}
+
 func TestDaysOfTheClockChange(t *testing.T) {
 	for day, want := range map[Day]string{"2026-03-29": "2026-03-28T23:00:00Z", "2026-03-30": "2026-03-29T22:00:00Z", "2026-10-26": "2026-10-25T23:00:00Z"} {
 		begins, err := day.Begins()

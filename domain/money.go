@@ -74,16 +74,19 @@ func onlyDigits(text string) bool {
 // before zł and between groups of three digits. Groups start at four digits, so a column of prices lines up.
 func (m Money) String() string {
 	sign, whole, cents := m.parts()
-	var b strings.Builder
-	b.WriteString(sign)
-	for i, digit := range whole {
+	text := append(make([]byte, 0, moneySize), sign...)
+	for i := range len(whole) {
 		if i > 0 && (len(whole)-i)%3 == 0 {
-			b.WriteRune('\u00a0')
+			text = append(text, "\u00a0"...)
 		}
-		b.WriteRune(digit)
+		text = append(text, whole[i])
 	}
-	return b.String() + "," + cents + "\u00a0zł"
+	text = append(append(text, ','), cents...)
+	return string(append(text, "\u00a0zł"...))
 }
+
+// moneySize is room for the largest amount as text, in bytes.
+const moneySize = 48
 
 // Decimal writes the amount for programs: 1234.56.
 func (m Money) Decimal() string {

@@ -33,6 +33,8 @@ type metadata struct {
 	At          time.Time `json:"at"`
 }
 
+var plainMetadata = plainReaderOf(reflect.TypeFor[metadata]())
+
 // encode refuses an event that could not be read back. The bytes differ from call to call when fields are sealed.
 func (c *codec) encode(ctx context.Context, p domain.Proposed) (esdb.EventData, error) {
 	var none esdb.EventData
@@ -75,8 +77,11 @@ func (c *codec) decode(ctx context.Context, e *esdb.RecordedEvent) (domain.Recor
 		return domain.Record{}, unreadable{fmt.Errorf("decode %s, schema %d, at revision %d of %s, position %d: %w",
 			e.EventType, about.Schema, e.EventNumber, e.StreamID, e.Position.Commit, err)}
 	}
-	if err := json.Unmarshal(e.UserMetadata, &about); err != nil {
-		return fail(fmt.Errorf("metadata: %w", err))
+	if !readPlain(plainMetadata, e.UserMetadata, reflect.ValueOf(&about)) {
+		about = metadata{}
+		if err := json.Unmarshal(e.UserMetadata, &about); err != nil {
+			return fail(fmt.Errorf("metadata: %w", err))
+		}
 	}
 	of, ok := c.byName[e.EventType]
 	switch {
@@ -88,10 +93,13 @@ func (c *codec) decode(ctx context.Context, e *esdb.RecordedEvent) (domain.Recor
 		return fail(errNoPositions)
 	}
 	event := reflect.New(of.Type)
-	from := json.NewDecoder(bytes.NewReader(e.Data))
-	from.DisallowUnknownFields()
-	if err := from.Decode(event.Interface()); err != nil {
-		return fail(err)
+	if !readPlain(of.plain, e.Data, event) {
+		event = reflect.New(of.Type)
+		from := json.NewDecoder(bytes.NewReader(e.Data))
+		from.DisallowUnknownFields()
+		if err := from.Decode(event.Interface()); err != nil {
+			return fail(err)
+		}
 	}
 	id := e.EventID.String()
 	if err := c.open(ctx, of, about.Schema, id, event.Elem()); err != nil {

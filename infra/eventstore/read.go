@@ -32,11 +32,72 @@ func (s *Store) Read(ctx context.Context, stream string, from domain.Revision) i
 	}
 }
 
-// History is [domain.Log.History].
+// History is [domain.Log.History]. It reads and decodes some records ahead of the one that it yields.
 func (s *Store) History(ctx context.Context, after domain.Position) iter.Seq2[domain.Record, error] {
 	return func(yield func(domain.Record, error) bool) {
-		s.readRecords(ctx, history(after), yield)
+		reading, stop := context.WithCancel(ctx)
+		pieces := make(chan piece, piecesAhead)
+		go func() {
+			defer close(pieces)
+			s.readAhead(reading, history(after), pieces)
+		}()
+		defer func() {
+			stop()
+			for range pieces { // until the reader has given back its client
+			}
+		}()
+		for p := range pieces {
+			for _, record := range p.records {
+				if !yield(record, nil) {
+					return
+				}
+			}
+			if p.err != nil {
+				yield(domain.Record{}, p.err)
+			}
+			if p.last {
+				return
+			}
+		}
+		yield(domain.Record{}, fmt.Errorf("read the log after %d: %w", after, context.Cause(ctx))) // the reader had nowhere to put the error
 	}
+}
+
+// A history is read ahead by at most this much, in pieces; so it stays small whatever the size of the log.
+const (
+	piecesAhead = 4
+	pieceMax    = 64 // records
+)
+
+// piece is some records of a history. The last one may have an error behind its records.
+type piece struct {
+	records []domain.Record
+	last    bool
+	err     error
+}
+
+// readAhead puts what is wanted into pieces, until ctx ends; the last piece is missing then.
+func (s *Store) readAhead(ctx context.Context, r reading, pieces chan<- piece) {
+	next := piece{}
+	put := func() bool {
+		select {
+		case pieces <- next:
+			next = piece{records: make([]domain.Record, 0, pieceMax)}
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	s.readRecords(ctx, r, func(record domain.Record, err error) bool {
+		if err != nil {
+			next.err = err
+			return false
+		}
+		next.records = append(next.records, record)
+		return len(next.records) < pieceMax || put()
+	})
+	next.last = true
+	put()
 }
 
 // history reads every business event after a position, up to the end that the log has at the first try.

@@ -20,6 +20,7 @@ type shape struct {
 	domain.Kind
 	subject []int
 	sealed  []sealedField
+	plain   plainReader // nil: encoding/json reads everything
 }
 
 // reads tells whether events of a schema can be read and written again. An older schema has the same JSON, but for fields
@@ -57,7 +58,7 @@ func newRegistry(kinds []domain.Kind) (registry, error) {
 }
 
 func shapeOf(kind domain.Kind) (shape, error) {
-	s := shape{Kind: kind}
+	s := shape{Kind: kind, plain: plainReaderOf(kind.Type)}
 	if kind.Type.Kind() != reflect.Struct {
 		return s, fmt.Errorf("%s is not a struct", kind.Type)
 	}

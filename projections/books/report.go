@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"iter"
+	"strconv"
 
 	"netrom.pl/portal/domain"
 )
@@ -116,6 +117,7 @@ func Select(ctx context.Context, source Source, q Question) iter.Seq2[domain.Rec
 type sealing struct {
 	Printer
 	digest hash.Hash
+	line   []byte // of the row above
 }
 
 func (s *sealing) Table(t Table) error {
@@ -137,10 +139,49 @@ func (s *sealing) Row(cells []any) error {
 }
 
 func (s *sealing) add(cells []any) error {
-	line, err := json.Marshal(cells)
-	if err != nil {
-		return fmt.Errorf("digest a row: %w", err)
+	line := append(s.line[:0], '[')
+	for i, cell := range cells {
+		if i > 0 {
+			line = append(line, ',')
+		}
+		var err error
+		if line, err = appendJSON(line, cell); err != nil {
+			return fmt.Errorf("digest a row: %w", err)
+		}
 	}
-	s.digest.Write(append(line, '\n'))
+	s.line = append(line, ']', '\n')
+	s.digest.Write(s.line)
 	return nil
+}
+
+// appendJSON appends what [json.Marshal] writes of a cell; it does so itself for what most cells are.
+func appendJSON(line []byte, cell any) ([]byte, error) {
+	switch c := cell.(type) {
+	case string:
+		if isPlain(c) {
+			return append(append(append(line, '"'), c...), '"'), nil
+		}
+	case domain.Day:
+		if isPlain(string(c)) {
+			return append(append(append(line, '"'), c...), '"'), nil
+		}
+	case domain.Money:
+		return strconv.AppendInt(line, int64(c), 10), nil
+	case domain.Position:
+		return strconv.AppendUint(line, uint64(c), 10), nil
+	case int:
+		return strconv.AppendInt(line, int64(c), 10), nil
+	}
+	text, err := json.Marshal(cell)
+	return append(line, text...), err
+}
+
+// isPlain tells whether a text stands in JSON as it is.
+func isPlain(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' || c == '<' || c == '>' || c == '&' {
+			return false
+		}
+	}
+	return true
 }

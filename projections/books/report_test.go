@@ -2,6 +2,7 @@ package books
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -256,4 +257,29 @@ func TestReversals(t *testing.T) {
 	if reconciled, seal := printed(t, s, ReconcileReport, Question{}, formats["txt"]); seal.Exceptions > 0 {
 		t.Errorf("%d exceptions:\n%s", seal.Exceptions, reconciled)
 	}
+}
+
+// The digest is over what encoding/json writes, whoever writes it.
+func TestRowsAreDigestedAsJSON(t *testing.T) {
+	cells := []any{nil, "", "plain", "żółw", `a"b\c`, "<&>", "\u2028\x00\x7f~", "\xff", 0, -7, domain.Position(1 << 63), domain.Money(-1), domain.Day("2026-11-22"), domain.Day("<"),
+		time.Time{}, time.Date(2026, 11, 22, 8, 30, 0, 120, time.UTC), domain.OrderNumber{Year: 2026, Sequence: 7}, domain.Fulfilled, true}
+	want, err := json.Marshal(cells)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sealing{digest: sha256.New()}
+	if err := s.add(cells); err != nil {
+		t.Fatal(err)
+	}
+	if string(s.line) != string(want)+"\n" || !bytes.Equal(s.digest.Sum(nil), sha256Of(s.line)) {
+		t.Errorf("digested %s\nwant     %s", s.line, want)
+	}
+	if err := s.add([]any{time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC)}); err == nil {
+		t.Error("a moment that JSON cannot say was digested")
+	}
+}
+
+func sha256Of(text []byte) []byte {
+	sum := sha256.Sum256(text)
+	return sum[:]
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 	"unicode/utf8"
 
@@ -19,6 +19,7 @@ type textPrinter struct {
 	table Table
 	head  []any // of the row above
 	rows  int
+	text  []byte // of the line above
 }
 
 // NewText prints as text in columns.
@@ -36,18 +37,25 @@ func (p *textPrinter) Table(t Table) error {
 	p.none()
 	p.table, p.head, p.rows = t, nil, 0
 	fmt.Fprintln(p.w, p.words("table", t.Name))
-	return p.line(func(i int) string { return p.words("column", t.Columns[i].Name) })
+	return p.line(func(text []byte, i int) []byte { return append(text, p.words("column", t.Columns[i].Name)...) })
 }
 
 // line writes the cells of a row that it does not have in common with others.
-func (p *textPrinter) line(text func(column int) string) error {
-	var line strings.Builder
-	for i, column := range p.table.Columns {
-		if !column.Head {
-			line.WriteString(" " + cell(column, text(i)))
+func (p *textPrinter) line(appendCell func(text []byte, column int) []byte) error {
+	const margin = 1
+	line := append(p.text[:0], ' ')
+	for i := range p.table.Columns {
+		if column := &p.table.Columns[i]; !column.Head {
+			line = append(line, ' ')
+			start := len(line)
+			line = pad(appendCell(line, i), start, column)
 		}
 	}
-	_, err := fmt.Fprintln(p.w, " "+strings.TrimRight(line.String(), " "))
+	for len(line) > margin && line[len(line)-1] == ' ' {
+		line = line[:len(line)-1]
+	}
+	p.text = append(line, '\n')
+	_, err := p.w.Write(p.text)
 	return err
 }
 
@@ -64,7 +72,7 @@ func (p *textPrinter) none() {
 func (p *textPrinter) Row(cells []any) error {
 	p.rows++
 	p.common(cells)
-	return p.line(func(i int) string { return shown(p.words.Say(p.table.Columns[i], cells[i])) })
+	return p.line(func(text []byte, i int) []byte { return appendShown(text, p.words.Say(p.table.Columns[i], cells[i])) })
 }
 
 // common writes what a row has in common with those below it, once.
@@ -96,17 +104,24 @@ func (p *textPrinter) common(cells []any) {
 	p.w.WriteByte('\n')
 }
 
-// cell pads a text to the width of its column.
-func cell(column Column, text string) string {
-	width := widths[column.Kind]
-	if own, ok := textWidths[column.Name]; ok {
-		width = own
+// pad brings a cell, which begins at a place of the line and goes to its end, to the width of its column.
+func pad(line []byte, start int, column *Column) []byte {
+	width, ok := textWidths[column.Name]
+	if !ok {
+		width = widths[column.Kind]
 	}
-	gap := strings.Repeat(" ", max(0, width-utf8.RuneCountInString(text)))
-	if column.Kind == Amount || column.Kind == Whole {
-		return gap + text
+	end := len(line)
+	gap := width - utf8.RuneCount(line[start:])
+	for range gap {
+		line = append(line, ' ')
 	}
-	return text + gap
+	if gap > 0 && (column.Kind == Amount || column.Kind == Whole) {
+		copy(line[start+gap:], line[start:end])
+		for i := range gap {
+			line[start+i] = ' '
+		}
+	}
+	return line
 }
 
 // Say puts words in the place of a code; every other cell stays as it is.
@@ -118,31 +133,39 @@ func (w Words) Say(column Column, cell any) any {
 }
 
 // shown is a cell as people read it.
-func shown(cell any) string {
+func shown(cell any) string { return string(appendShown(nil, cell)) }
+
+// appendShown appends what shown gives.
+func appendShown(text []byte, cell any) []byte {
 	switch c := cell.(type) {
 	case nil:
-		return ""
+		return text
+	case string:
+		return append(text, c...)
+	case domain.Day:
+		return append(text, c...)
 	case time.Time:
 		if c.IsZero() {
-			return ""
+			return text
 		}
-		return c.UTC().Format(time.RFC3339)
+		return c.UTC().AppendFormat(text, time.RFC3339)
 	case domain.Position:
 		if c == 0 {
-			return ""
+			return text
 		}
-		return fmt.Sprint("@", c)
+		return strconv.AppendUint(append(text, '@'), uint64(c), 10)
 	case int:
 		if c == 0 {
-			return ""
+			return text
 		}
+		return strconv.AppendInt(text, int64(c), 10)
 	case domain.Money:
 		if c == 0 {
-			return ""
+			return text
 		}
-		return c.String()
+		return append(text, c.String()...)
 	}
-	return fmt.Sprint(cell)
+	return fmt.Append(text, cell)
 }
 
 func (p *textPrinter) End(s Seal) error {
