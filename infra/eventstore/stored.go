@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"strings"
 	"time"
 
 	"github.com/EventStore/EventStore-Client-Go/v4/esdb"
@@ -76,6 +77,27 @@ func (s *Store) End(ctx context.Context) (domain.Position, error) {
 		end, err := head(ctx, client)
 		return domain.Position(end), err
 	})
+}
+
+// Last is the position of the last business event after a position, or the position itself if there is none. It reads from the end, and
+// so no more than what the server has written for itself since that event.
+func (s *Store) Last(ctx context.Context, after domain.Position) (domain.Position, error) {
+	start := func(ctx context.Context, client *esdb.Client) (*esdb.ReadStream, error) {
+		return client.ReadAll(ctx, esdb.ReadAllOptions{Direction: esdb.Backwards, From: esdb.End{}}, math.MaxUint64)
+	}
+	see := func(e *esdb.RecordedEvent) (want, more bool, err error) {
+		if e.Position.Commit == math.MaxUint64 {
+			return false, false, errNoPositions
+		}
+		more = e.Position.Commit > uint64(after)
+		return more && !strings.HasPrefix(e.StreamID, "$"), more, nil
+	}
+	last := after
+	err := s.read(ctx, reading{"find the end of the log", start, see, func(*esdb.RecordedEvent) {}}, func(_ context.Context, e *esdb.RecordedEvent) (bool, error) {
+		last = domain.Position(e.Position.Commit)
+		return false, nil
+	})
+	return last, err
 }
 
 func storedEvent(e *esdb.RecordedEvent) (StoredEvent, error) {

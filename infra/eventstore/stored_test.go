@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,18 +29,7 @@ func TestStoredIsWhatTheServerKeeps(t *testing.T) {
 			t.Fatal(err)
 		}
 		strange := esdb.EventData{EventID: uuid.New(), EventType: "Strange", ContentType: esdb.ContentTypeBinary, Data: []byte{0, 0xff}, Metadata: []byte("no JSON")}
-		config := &esdb.Configuration{Address: url, DisableTLS: true, MaxDiscoverAttempts: 1, GossipTimeout: 5}
-		if strings.HasPrefix(url, "esdb") {
-			if config, err = esdb.ParseConnectionString(url); err != nil {
-				t.Fatal(err)
-			}
-		}
-		config.Logger = func(esdb.LogLevel, string, ...any) {}
-		client, err := esdb.NewClient(config)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer client.Close()
+		client := officialClient(t, url)
 		written, err := client.AppendToStream(t.Context(), stream, esdb.AppendToStreamOptions{}, strange)
 		if err != nil {
 			t.Fatal(err)
@@ -71,6 +61,63 @@ func TestStoredIsWhatTheServerKeeps(t *testing.T) {
 		for _, nowhere := range []domain.Position{0, 1 << 60} {
 			if _, err := store.StoredAt(t.Context(), nowhere); !errors.Is(err, eventstore.ErrNoEvent) {
 				t.Errorf("at %d: %v", nowhere, err)
+			}
+		}
+	})
+}
+
+// officialClient is the client without the portal's store around it.
+func officialClient(t *testing.T, url string) *esdb.Client {
+	t.Helper()
+	config := &esdb.Configuration{Address: url, DisableTLS: true, MaxDiscoverAttempts: 1, GossipTimeout: 5}
+	if strings.HasPrefix(url, "esdb") {
+		var err error
+		if config, err = esdb.ParseConnectionString(url); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config.Logger = func(esdb.LogLevel, string, ...any) {}
+	client, err := esdb.NewClient(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	return client
+}
+
+// TestTheLastBusinessEvent is found behind whatever the server has written for itself since.
+func TestTheLastBusinessEvent(t *testing.T) {
+	everyServer(t, func(t *testing.T, url string) {
+		store, client := openStore(t, url), officialClient(t, url)
+		own := make([]esdb.EventData, 100)
+		last := domain.Position(0)
+		if url != os.Getenv("EVENTSTORE_TEST_URL") {
+			if at, err := store.Last(t.Context(), 0); err != nil || at != 0 {
+				t.Fatalf("an empty log ends at %d, %v", at, err)
+			}
+		}
+		for round := range 3 {
+			for i := range own {
+				own[i] = esdb.EventData{EventID: uuid.New(), EventType: "$own", ContentType: esdb.ContentTypeJson, Data: []byte("{}")}
+			}
+			if _, err := client.AppendToStream(t.Context(), "$own-"+uuid.NewString(), esdb.AppendToStreamOptions{}, own...); err != nil {
+				t.Fatal(err)
+			}
+			for _, after := range []domain.Position{0, last} {
+				if at, err := store.Last(t.Context(), after); err != nil || last > 0 && at != last {
+					t.Errorf("round %d, after %d: the log ends at %d, %v; want %d", round, after, at, err, last)
+				}
+			}
+			if at, err := store.Last(t.Context(), 1<<60); err != nil || at != 1<<60 {
+				t.Errorf("after the end is %d, %v", at, err)
+			}
+			before := last
+			var err error
+			if last, err = store.Append(t.Context(), logtest.Stream("order"), domain.NoStream, logtest.Propose(logtest.Numbered(3)...)); err != nil {
+				t.Fatal(err)
+			}
+			if at, err := store.Last(t.Context(), before); err != nil || at != last {
+				t.Errorf("round %d: the log ends at %d, %v; want %d", round, at, err, last)
 			}
 		}
 	})

@@ -69,13 +69,7 @@ func (f *Foundation) compareOnce(ctx context.Context, live, rebuilt *sqlx.DB) (f
 
 // LastPosition is that of the last event after a position, or the position itself if there is none.
 func (f *Foundation) LastPosition(ctx context.Context, after domain.Position) (domain.Position, error) {
-	for record, err := range f.Log.History(ctx, after) {
-		if err != nil {
-			return 0, fmt.Errorf("find the end of the log: %w", err)
-		}
-		after = record.Position
-	}
-	return after, nil
+	return f.Log.Last(ctx, after)
 }
 
 // DropRebuilt clears away what a comparison has left behind that was killed. One that is running fails and can be repeated.
