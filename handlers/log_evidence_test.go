@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"iter"
@@ -89,6 +90,24 @@ func (e *evidence) Newest(oldSize int64) (Checkpoint, error) {
 	}
 	continuation, err := e.prover.Continue(c, oldSize)
 	return Checkpoint{Size: c.Size, Note: c.Note, Continuation: continuation.Text()}, err
+}
+
+// bundle is a [Bundler].
+func (e *evidence) bundle(ctx context.Context, order domain.OrderNumber, gather func(domain.Position) ([]domain.Record, error)) ([]byte, error) {
+	c, err := e.prover.Newest()
+	if errors.Is(err, witness.ErrNotCovered) {
+		return nil, ErrNotSigned
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, _, err := e.prover.Bundle(ctx, c, witness.Question{Order: order.String()}, gather)
+	if err != nil {
+		return nil, err
+	}
+	var file bytes.Buffer
+	err = b.Write(&file)
+	return file.Bytes(), err
 }
 
 func (e *evidence) Witnessed() Witnessed { return e.witnessed }

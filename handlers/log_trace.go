@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -52,7 +53,7 @@ func (s *Server) showTrace(c *call) (reply, error) {
 	if _, err := domain.ParseOrderNumber(view.Of); err != nil && !isName(view.Of) {
 		return reply{}, invalidInput("of", "2026/000001")
 	}
-	records, err := s.gather(c, &view)
+	records, err := s.gather(c, &view, math.MaxInt64)
 	if err != nil {
 		return reply{}, err
 	}
@@ -69,18 +70,19 @@ func (s *Server) showTrace(c *call) (reply, error) {
 	return reply{page: "trace", subject: view.Of, view: view}, err
 }
 
-// gather finds the records of an order, or else of a request or run.
-func (s *Server) gather(c *call, view *traceView) ([]domain.Record, error) {
+// gather finds the records of an order, or else of a request or run, up to a position.
+func (s *Server) gather(c *call, view *traceView, last domain.Position) ([]domain.Record, error) {
+	behind := func(row projections.EventRow) bool { return row.Position > last }
 	find := func(search projections.EventSearch) ([]domain.Record, error) {
 		rows, err := s.Tables.FindEvents(c.Context(), search, projections.TraceMax+1)
 		if err != nil {
 			return nil, err
 		}
-		return s.recordsOf(c.Context(), rows)
+		return s.recordsOf(c.Context(), slices.DeleteFunc(rows, behind))
 	}
 	byID := func(id string) (domain.Record, bool, error) {
 		row, ok, err := s.Tables.EventByID(c.Context(), id)
-		if err != nil || !ok {
+		if err != nil || !ok || behind(row) {
 			return domain.Record{}, false, err
 		}
 		record, err := s.recordOf(c, row)

@@ -191,6 +191,7 @@ func routes() []route {
 		{get, "/books/{report}/{format}", page, accounting, nil, (*Server).downloadBooks},
 		{get, "/log", page, auditors, viewsOfLog, (*Server).showLog},
 		{get, "/log/trace", page, auditors, viewsOfLog, (*Server).showTrace},
+		{get, "/log/orders/{order}/bundle", page, auditors, viewsOfLog, (*Server).sendBundle},
 		{get, "/log/streams", page, auditors, viewsOfLog, (*Server).showStreams},
 		{get, "/log/events/{event}", page, auditors, viewsOfLog, (*Server).showEvent},
 		{get, "/log/events/{event}/proof", page, auditors, viewsOfLog, (*Server).sendProof},

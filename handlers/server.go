@@ -26,6 +26,7 @@ type Options struct {
 	SecondFactors SecondFactors
 	Sessions      Sessions
 	Evidence      Evidence
+	Bundle        Bundler
 	Paper         Paper
 	Statements    StatementReader
 	Workbook      Workbook

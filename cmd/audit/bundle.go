@@ -84,13 +84,12 @@ func makeBundle(ctx context.Context, args []string, stdout, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
-	f := asked.filter
-	b := &witness.Bundle{Checkpoint: checkpoint, Question: witness.Question{Order: f.order, Customer: f.customer, From: f.from, To: f.to}}
-	err = fillBundle(ctx, base, keys, asked, b)
+	b, err := fillBundle(ctx, base, checkpoint, asked)
+	answered := 0
 	if err == nil {
-		err = writeNew(asked.out, b.Write)
+		answered, err = len(b.Proofs), writeNew(asked.out, b.Write)
 	}
-	err = errors.Join(err, base.Inspected(ctx, domain.BundleInspection, f.asked(), len(b.Proofs)), base.Close())
+	err = errors.Join(err, base.Inspected(ctx, domain.BundleInspection, asked.filter.asked(), answered), base.Close())
 	if err != nil {
 		return fmt.Errorf("make the bundle: %w", err)
 	}
@@ -100,41 +99,25 @@ func makeBundle(ctx context.Context, args []string, stdout, stderr io.Writer) er
 }
 
 // fillBundle proves what answers the question, in the order of the log.
-func fillBundle(ctx context.Context, base *foundation.Foundation, keys witness.Keys, asked bundleAsked, b *witness.Bundle) error {
-	folder := witness.OpenFolder(filepath.Join(base.Dir, foundation.WitnessFolder))
-	last, err := folder.Last(b.Checkpoint)
-	if err != nil {
-		return fmt.Errorf("find the last event before the checkpoint: %w", err)
-	}
-	records, err := answering(ctx, logUpTo{base.Log, last.Position}, asked.filter)
-	if err != nil {
-		return err
-	}
-	if len(records) == 0 {
-		return fmt.Errorf("no event answers the question, up to position %d, which is as far as the checkpoint goes", last.Position)
+func fillBundle(ctx context.Context, base *foundation.Foundation, checkpoint witness.Checkpoint, asked bundleAsked) (*witness.Bundle, error) {
+	f := asked.filter
+	question := witness.Question{Order: f.order, Customer: f.customer, From: f.from, To: f.to}
+	b, records, err := base.Prover().Bundle(ctx, checkpoint, question, func(last domain.Position) ([]domain.Record, error) {
+		records, err := answering(ctx, logUpTo{base.Log, last}, f)
+		if err == nil && len(records) == 0 {
+			err = fmt.Errorf("no event answers the question, up to position %d, which is as far as the checkpoint goes", last)
+		}
+		return records, err
+	})
+	if err != nil || !asked.open {
+		return b, err
 	}
 	for _, record := range records {
-		index, err := folder.FindPosition(b.Checkpoint, record.Position)
-		if err != nil {
-			return fmt.Errorf("find the event at position %d: %w", record.Position, err)
-		}
-		event, ok, err := base.Stored().At(ctx, record.Position)
-		if err != nil {
-			return fmt.Errorf("read the event at position %d: %w", record.Position, err)
-		}
-		if !ok {
-			return fmt.Errorf("the log has no event at position %d any more; run audit verify to see what has changed", record.Position)
-		}
-		if err := b.Add(folder, keys, index, event); err != nil {
-			return err
-		}
-		if asked.open {
-			if err := addOpened(b, record); err != nil {
-				return err
-			}
+		if err := addOpened(b, record); err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return b, nil
 }
 
 // logUpTo is a log as it was when its last event had a position, so that what is written later does not change an answer.

@@ -136,7 +136,7 @@ func (p *portal) hireProcessManager(s settings) error {
 	door := handlers.New(handlers.Options{
 		Log: p.log, Tables: p.tables, Settle: p.settle, Await: p.await, Accounts: people{p.base.Vault}, Sessions: people{p.base.Vault},
 		Logins: people{p.base.Vault}, SecondFactors: people{p.base.Vault}, PoisonQueue: poisonStream, AuditorsSeePersonalData: s.open,
-		Evidence: p.evidence, Paper: paper.Printer{}, Workbook: foundation.Workbook, BooksWorkbook: foundation.NewXLSX, Statements: foundation.ReadStatements, Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: p.demoLogins(s.demo),
+		Evidence: p.evidence, Bundle: p.evidence.Bundle, Paper: paper.Printer{}, Workbook: foundation.Workbook, BooksWorkbook: foundation.NewXLSX, Statements: foundation.ReadStatements, Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: p.demoLogins(s.demo),
 		HTTPS: isHTTPS(p.vendor.URL), Now: p.now, NewID: uuid.NewString, Logger: p.logger,
 	})
 	p.server = &http.Server{

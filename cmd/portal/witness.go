@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"path/filepath"
@@ -62,6 +63,24 @@ func (e *evidence) Newest(oldSize int64) (handlers.Checkpoint, error) {
 	}
 	continuation, err := e.prover.Continue(c, oldSize)
 	return handlers.Checkpoint{Size: c.Size, Note: c.Note, Continuation: continuation.Text()}, err
+}
+
+// Bundle is [handlers.Bundler].
+func (e *evidence) Bundle(ctx context.Context, order domain.OrderNumber, gather func(domain.Position) ([]domain.Record, error)) ([]byte, error) {
+	c, err := e.prover.Newest()
+	if errors.Is(err, witness.ErrNotCovered) {
+		return nil, handlers.ErrNotSigned
+	}
+	if err != nil {
+		return nil, err
+	}
+	b, _, err := e.prover.Bundle(ctx, c, witness.Question{Order: order.String()}, gather)
+	if err != nil {
+		return nil, err
+	}
+	var file bytes.Buffer
+	err = b.Write(&file)
+	return file.Bytes(), err
 }
 
 // Witnessed is [handlers.Evidence].
