@@ -26,8 +26,8 @@ type gallery struct {
 	shown  map[string]bool // by name of the picture
 }
 
-// unlinked are no pages: a stream that scripts listen to, and a file and its proof whose links are on paid orders.
-var unlinked = []string{"/orders/{order}/changes", "/orders/{order}/files/{line}", "/orders/{order}/files/{line}/proof"}
+// unlinked are no pages: a stream that scripts listen to, and files whose links are on paid orders and on their traces.
+var unlinked = []string{"/orders/{order}/changes", "/orders/{order}/files/{line}", "/orders/{order}/files/{line}/proof", "/log/orders/{order}/bundle"}
 
 // TestLooks looks at all pages: axe-core on a phone and, in the dark, on a screen; the width on phone, tablet, screen and at 200 % zoom.
 // Source: WCAG 2.2, 1.4.3, 1.4.4, 1.4.10, 4.1.2.
