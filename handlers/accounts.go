@@ -70,7 +70,8 @@ func (s *Server) makeLogin(c *call) (reply, error) {
 		return reply{}, err
 	}
 	position, err := s.grantLogin(c, customer, form.Get("user"))
-	return s.customerAfter(c, customer.ID, "login-made", position, err)
+	answer, err := s.customerAfter(c, customer.ID, "login-made", position, err)
+	return answer.about(fieldIDs{userNameUnsuitable: "user", userNameTaken: "user"}), err
 }
 
 func (s *Server) grantLogin(c *call, customer domain.Customer, user string) (domain.Position, error) {

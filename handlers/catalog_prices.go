@@ -23,6 +23,13 @@ func (s *Server) showCatalogue(c *call) (reply, error) {
 	return reply{page: "catalogue", view: catalogueView{Programs: programs, Form: c.PostForm}, notice: c.notice()}, err
 }
 
+// What of the catalogue's forms refusals are about.
+var (
+	programFields = fieldIDs{"program": "program", "name": "name", domain.AlreadyExists: "program"}
+	versionFields = fieldIDs{"edition": "released-edition", "version": "version", domain.AlreadyExists: "version"}
+	priceFields   = fieldIDs{"edition": "edition", "from": "from", "version": "to", domain.VersionNotReleased: "to", "net": "net", "vat_rate": "vat_rate"}
+)
+
 // listProgram puts a program into the catalogue.
 func (s *Server) listProgram(c *call) (reply, error) {
 	form, err := c.form()
@@ -40,7 +47,7 @@ func (s *Server) listProgram(c *call) (reply, error) {
 	if refusal, no := domain.IsRefusal(err); no {
 		answer, err := s.showCatalogue(c)
 		answer.refusal = &refusal
-		return answer, err
+		return answer.about(programFields), err
 	}
 	if err != nil {
 		return reply{}, err
@@ -110,14 +117,14 @@ func (s *Server) programPage(c *call, id domain.ProgramID) (reply, error) {
 
 // releaseVersion makes a version deliverable.
 func (s *Server) releaseVersion(c *call) (reply, error) {
-	return s.changeProgram(c, "released", func(id domain.ProgramID, form url.Values) (domain.Command[domain.Program], error) {
+	return s.changeProgram(c, "released", versionFields, func(id domain.ProgramID, form url.Values) (domain.Command[domain.Program], error) {
 		return domain.ReleaseVersion{Program: id, Edition: domain.Edition(form.Get("edition")), Version: domain.Version(strings.TrimSpace(form.Get("version")))}, nil
 	})
 }
 
 // setPrice puts a step on the price list, or changes its price.
 func (s *Server) setPrice(c *call) (reply, error) {
-	return s.changeProgram(c, "priced", func(id domain.ProgramID, form url.Values) (domain.Command[domain.Program], error) {
+	return s.changeProgram(c, "priced", priceFields, func(id domain.ProgramID, form url.Values) (domain.Command[domain.Program], error) {
 		net, err := domain.ParseMoney(form.Get("net"))
 		if err != nil {
 			return nil, invalidInput("net", domain.UnitPriceMax.String())
@@ -133,13 +140,13 @@ func (s *Server) setPrice(c *call) (reply, error) {
 
 // withdrawPrice takes a step off the price list.
 func (s *Server) withdrawPrice(c *call) (reply, error) {
-	return s.changeProgram(c, "withdrawn", func(id domain.ProgramID, form url.Values) (domain.Command[domain.Program], error) {
+	return s.changeProgram(c, "withdrawn", nil, func(id domain.ProgramID, form url.Values) (domain.Command[domain.Program], error) {
 		return domain.WithdrawPrice{Program: id, Entry: domain.EntryID(form.Get("entry"))}, nil
 	})
 }
 
 // changeProgram does what a form of the program's page asks for, and shows that page again.
-func (s *Server) changeProgram(c *call, done string, wish func(domain.ProgramID, url.Values) (domain.Command[domain.Program], error)) (reply, error) {
+func (s *Server) changeProgram(c *call, done string, fields fieldIDs, wish func(domain.ProgramID, url.Values) (domain.Command[domain.Program], error)) (reply, error) {
 	name, err := c.name("program")
 	if err != nil {
 		return reply{}, err
@@ -156,7 +163,7 @@ func (s *Server) changeProgram(c *call, done string, wish func(domain.ProgramID,
 	if refusal, no := domain.IsRefusal(err); no {
 		answer, err := s.programPage(c, domain.ProgramID(name))
 		answer.refusal = &refusal
-		return answer, err
+		return answer.about(fields), err
 	}
 	if err != nil {
 		return reply{}, err

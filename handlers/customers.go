@@ -36,7 +36,8 @@ func (s *Server) registerCustomer(c *call) (reply, error) {
 	}
 	id, position, err := s.register(c, form)
 	if refusal, no := domain.IsRefusal(err); no {
-		return reply{page: "register", view: registerView{Form: form}, refusal: &refusal, field: refusal.Facts["field"]}, nil
+		answer := reply{page: "register", view: registerView{Form: form}, refusal: &refusal}
+		return answer.about(fieldIDs{"code": "code", domain.AlreadyExists: "code", "name": "name", "nip": "nip", "email": "email", "language": "language"}), nil
 	}
 	if err != nil {
 		return reply{}, err
@@ -198,7 +199,8 @@ func (s *Server) setDistributor(c *call) (reply, error) {
 				domain.AssignDistributor{Customer: customer.ID, Distributor: distributor.State})
 		}
 	}
-	return s.customerAfter(c, customer.ID, "distributor", outcome.Position, err)
+	answer, err := s.customerAfter(c, customer.ID, "distributor", outcome.Position, err)
+	return answer.about(fieldIDs{domain.NotADistributor: "distributor"}), err
 }
 
 // grantLicence records a copy that the customer owns and has paid for outside the portal.
@@ -208,13 +210,15 @@ func (s *Server) grantLicence(c *call) (reply, error) {
 		return reply{}, err
 	}
 	position, err := s.grant(c, customer.ID, form)
-	return s.customerAfter(c, customer.ID, "granted", position, err)
+	answer, err := s.customerAfter(c, customer.ID, "granted", position, err)
+	return answer.about(fieldIDs{"licence_code": "code", domain.AlreadyExists: "code", domain.ProgramNotListed: "program", domain.VersionNotReleased: "version",
+		domain.StationsOutOfRange: "stations"}), err
 }
 
 func (s *Server) grant(c *call, customer domain.CustomerID, form url.Values) (domain.Position, error) {
 	code := strings.TrimSpace(form.Get("code"))
 	if code == "" || len(code) > domain.IdentityMax {
-		return 0, invalidInput("code", strconv.Itoa(domain.IdentityMax))
+		return 0, invalidInput("licence_code", "1–"+strconv.Itoa(domain.IdentityMax))
 	}
 	if !isName(form.Get("program")) {
 		return 0, domain.Refusal{Code: domain.ProgramNotListed}

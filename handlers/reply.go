@@ -6,10 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -112,21 +110,6 @@ var statuses = map[string]int{
 	notNRB:                    http.StatusUnprocessableEntity,
 	tooManyWatchers:           http.StatusTooManyRequests,
 	tooManyRequests:           http.StatusTooManyRequests,
-}
-
-// fieldsOf refusals that are about the same field on every page that has it.
-var fieldsOf = map[string]string{wrongCredentials: "user", weakPassword: "password", passwordsDiffer: "password_again"}
-
-// namedFields have a name that people read above them on the pages, under input. in the messages.
-var namedFields = []string{"code", "name", "nip", "email", "language", "user", "edition", "version", "net", "vat_rate", "from", "order", "amount", "reason", "paid_on", "payee_account", "payee_name"}
-
-// labelled calls the field that a refusal is about as the pages do.
-func (c *call) labelled(refusal domain.Refusal) domain.Refusal {
-	if field := refusal.Facts["field"]; slices.Contains(namedFields, field) {
-		refusal.Facts = maps.Clone(refusal.Facts)
-		refusal.Facts["field"] = c.say("input." + field)
-	}
-	return refusal
 }
 
 func statusOf(refusal domain.Refusal) int {
