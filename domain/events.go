@@ -110,6 +110,11 @@ var Kinds = []Kind{
 	kind[CheckpointLetterSent](1),
 	kind[CheckpointLetterFailed](1),
 	kind[CheckpointLetterDropped](1),
+
+	kind[KeyChangeProposed](1),
+	kind[KeyChangeWithdrawn](1),
+	kind[KeyChangeConfirmed](1),
+	kind[KeyChanged](1),
 }
 
 var schemas = func() map[reflect.Type]int {

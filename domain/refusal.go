@@ -72,6 +72,7 @@ const (
 	KeptByLaw               = "kept-by-law"             // legal data, too early. Facts: until
 	NeedsSecondPerson       = "needs-second-person"     // whoever proposed it cannot confirm it
 	ErasureAgreed           = "erasure-agreed"          // two people have confirmed it; it cannot be withdrawn
+	KeyChangeAgreed         = "key-change-agreed"       // two people have confirmed it; it cannot be withdrawn
 	PersonErased            = "person-erased"           // the customer's data were erased, nothing can be sent or sold to it
 	SamePerson              = "same-person"             // the second person must be another one
 	SecondPersonAwaited     = "second-person-awaited"   // a proposal waits and must be decided first

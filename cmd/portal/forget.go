@@ -89,7 +89,7 @@ func forgetCustomer(ctx context.Context, args []string, stdout, stderr io.Writer
 }
 
 func (w forgetWish) do(ctx context.Context, base *foundation.Foundation, stdin *os.File, stdout, stderr io.Writer, logger *slog.Logger) error {
-	account, err := w.authenticate(ctx, base.Vault, stdin, stderr)
+	account, err := authenticateOperator(ctx, base.Vault, w.by, stdin, stderr)
 	if err != nil {
 		return err
 	}
@@ -147,10 +147,10 @@ func settleAlone(ctx context.Context, base *foundation.Foundation, at domain.Pos
 	return views.Close()
 }
 
-// authenticate wants what the login pages want of an operator: password, and a code of the second factor.
-func (w forgetWish) authenticate(ctx context.Context, v *vault.Vault, stdin *os.File, prompt io.Writer) (vault.Account, error) {
+// authenticateOperator wants what the login pages want of an operator: password, and a code of the second factor.
+func authenticateOperator(ctx context.Context, v *vault.Vault, user string, stdin *os.File, prompt io.Writer) (vault.Account, error) {
 	lines := bufio.NewReader(stdin)
-	password, err := askSecretly(stdin, lines, prompt, "Password of "+w.by+": ")
+	password, err := askSecretly(stdin, lines, prompt, "Password of "+user+": ")
 	if err != nil {
 		return vault.Account{}, err
 	}
@@ -158,7 +158,7 @@ func (w forgetWish) authenticate(ctx context.Context, v *vault.Vault, stdin *os.
 	if err != nil {
 		return vault.Account{}, err
 	}
-	account, err := v.Authenticate(ctx, w.by, password, "")
+	account, err := v.Authenticate(ctx, user, password, "")
 	if err != nil {
 		return account, err
 	}

@@ -10,6 +10,7 @@ func main() {
 		{Name: "import", Does: "register catalogue and customers from files", Run: importFiles},
 		{Name: "account", Does: "make an account for the vendor's own people, or a fresh link for one", Run: makeAccount},
 		{Name: "forget", Does: "erase the personal data of a customer; two operators have to want it", Run: forgetCustomer},
+		{Name: "key", Does: "rotate or revoke a signing key; two operators have to want it", Run: changeKey},
 		{Name: "rebuild", Does: "fold the log into fresh read models and compare them with the live ones", Run: rebuild},
 	})
 }

@@ -28,14 +28,18 @@ func sending(post mail.Post, vendor handlers.Vendor) func(context.Context, handl
 	}
 }
 
-// signing makes activation files with the vendor's key.
-func signing(key activation.Key) func(handlers.ActivationFacts) (handlers.SignedFile, error) {
+// signing makes activation files with the vendor's key as it is at that moment: two operators may change it.
+func signing(current func() (activation.Key, activation.Keys, error)) func(handlers.ActivationFacts) (handlers.SignedFile, error) {
 	return func(f handlers.ActivationFacts) (handlers.SignedFile, error) {
 		facts := activation.Facts{
 			FileID: f.FileID, LicenceID: string(f.Licence), Revision: f.Revision, Product: string(f.Program), ProductName: f.ProgramName,
 			VersionMax: string(f.Version), Edition: string(f.Edition), Stations: f.Stations, Serial: f.Licence.Serial(),
 			Holder:   activation.Holder{Name: f.HolderName, NIP: string(f.HolderNIP)},
 			IssuedAt: f.IssuedAt, NotBefore: f.IssuedAt, Order: f.Order.String(), Payment: f.Payment, Distributor: string(f.Distributor),
+		}
+		key, _, err := current()
+		if err != nil {
+			return handlers.SignedFile{}, err
 		}
 		file, err := activation.Sign(key, facts)
 		if err != nil {

@@ -120,7 +120,7 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 
 // hireProcessManager gives the process manager its hands: a key to sign with and a way to send letters.
 func (p *portal) hireProcessManager(s settings) error {
-	key, keys, err := p.base.SigningKey()
+	_, keys, err := p.base.SigningKey() // made at the first start
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (p *portal) hireProcessManager(s settings) error {
 		return err
 	}
 	p.fulfilment = &handlers.Fulfilment{
-		Log: p.log, Due: p.tables.Due, Send: sending(post, p.vendor), Sign: signing(key), Paper: paper.Printer{}, Evidence: p.evidence, Credit: p.tables.TransfersWithCredit, Link: p.link, Vendor: p.vendor, Now: p.now, Logger: p.logger,
+		Log: p.log, Due: p.tables.Due, Send: sending(post, p.vendor), Sign: signing(p.base.SigningKey), Paper: paper.Printer{}, Evidence: p.evidence, Credit: p.tables.TransfersWithCredit, Link: p.link, Vendor: p.vendor, Now: p.now, Logger: p.logger,
 	}
 	p.poison = pubsub.NewPublisher(p.base.Log, p.now)
 	door := handlers.New(handlers.Options{

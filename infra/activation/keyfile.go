@@ -1,7 +1,6 @@
 package activation
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -9,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // KeyFile is the name of the file in which LoadOrCreateKey keeps the private key.
@@ -70,38 +70,88 @@ func LoadKeys(path string) (Keys, error) {
 	return keys, nil
 }
 
-// PublishKey puts a key's public half on the list in a file as active and retires the keys that were active before it;
-// a key that the list has revoked is refused. A missing file is an empty list. Twice is harmless. It answers the list.
-func PublishKey(path string, key Key) (Keys, error) {
-	keys, err := LoadKeys(path)
+// ErrKeyMissing says that there is no private key for a list.
+var ErrKeyMissing = errors.New("the signing key is missing: put it back from its backup, or let two operators make a new one with portal key")
+
+// Open reads the signing key kept in a folder and the list in a file, on which it must be the active one. Without a list, or with
+// an empty one, it makes what is missing. Twice is harmless, also at the same time. Other keys come by [ReplaceKey] alone.
+func Open(dir, list string) (Key, Keys, error) {
+	keys, err := LoadKeys(list)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return Key{}, nil, err
 	}
-	listed := false
-	for i := range keys {
-		switch {
-		case keys[i].ID == key.ID() && keys[i].State == Revoked:
-			return nil, fmt.Errorf("publish key %s: %w", key.ID(), RevokedKey)
-		case keys[i].ID == key.ID():
-			keys[i].State, listed = Active, true
-		case keys[i].State == Active:
-			keys[i].State = Retired
+	path := filepath.Join(dir, KeyFile)
+	if len(keys) == 0 {
+		key, err := LoadOrCreateKey(dir)
+		if err != nil {
+			return Key{}, nil, err
+		}
+		keys = Keys{key.Public()}
+		return key, keys, keys.write(list)
+	}
+	key, err := loadKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Key{}, nil, fmt.Errorf("load activation key: %s: %w", path, ErrKeyMissing)
+	}
+	if err != nil {
+		return Key{}, nil, err
+	}
+	if at := keys.find(key.ID()); at < 0 || keys[at].State != Active {
+		return Key{}, nil, fmt.Errorf("%s is not the active one on the list %s: put back what belongs together; keys change by portal key", key, list)
+	}
+	return key, keys, nil
+}
+
+// ReplaceKey retires or revokes a key of a list and answers the id of the active one. An active key gets a successor in the folder, and
+// its private half is gone. After a crash the same call brings it to its end; twice is harmless.
+func ReplaceKey(dir, list string, id KeyID, to State) (active KeyID, err error) {
+	keys, err := LoadKeys(list)
+	if err != nil {
+		return "", err
+	}
+	at := keys.find(id)
+	if at < 0 {
+		return "", fmt.Errorf("replace activation key: %.20q stands not in %s", id, list)
+	}
+	if keys[at].State == Active {
+		key, err := loadKey(filepath.Join(dir, KeyFile))
+		if errors.Is(err, fs.ErrNotExist) || err == nil && keys.find(key.ID()) >= 0 { // otherwise a crash has left its successor
+			if key, err = GenerateKey(rand.Reader); err == nil {
+				err = writeDurably(filepath.Join(dir, KeyFile), key.keyText(), 0o600, os.Rename)
+			}
+		}
+		if err != nil {
+			return "", fmt.Errorf("replace activation key: %w", err)
+		}
+		successor := key.Public()
+		successor.Products = keys[at].Products
+		keys = append(keys, successor)
+	}
+	if keys[at].State != Revoked {
+		keys[at].State = to
+	}
+	for _, key := range keys {
+		if key.State == Active {
+			active = key.ID
 		}
 	}
-	if !listed {
-		keys = append(keys, key.Public())
-	}
+	return active, keys.write(list)
+}
+
+// find answers the index of the key with an id; -1 if there is none.
+func (keys Keys) find(id KeyID) int {
+	return slices.IndexFunc(keys, func(key PublicKey) bool { return key.ID == id })
+}
+
+func (keys Keys) write(path string) error {
 	text, err := keys.Text()
 	if err != nil {
-		return nil, fmt.Errorf("publish key: %w", err)
-	}
-	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
-		return keys, nil
+		return err
 	}
 	if err := writeDurably(path, text, 0o644, os.Rename); err != nil {
-		return nil, fmt.Errorf("publish key: %w", err)
+		return fmt.Errorf("write key list: %w", err)
 	}
-	return keys, nil
+	return nil
 }
 
 func readAtMost(path string, limit int64) ([]byte, error) {

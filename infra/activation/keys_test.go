@@ -119,42 +119,84 @@ func first(text string) string {
 	return text[from : from+strings.Index(text[from:], "}")+1]
 }
 
-func TestPublishKeyRetiresTheOneBefore(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "keys.json")
-	states := func(keys Keys) string {
-		var said []string
-		for _, key := range keys {
-			said = append(said, string(key.State))
+// TestKeysAreRotatedAndRevoked is the life of three keys: files of a retired one stay good for ever, those of a revoked one do not.
+func TestKeysAreRotatedAndRevoked(t *testing.T) {
+	dir := t.TempDir()
+	list := filepath.Join(dir, "keys.json")
+	var ids []KeyID
+	var files [][]byte
+	for range 3 {
+		key, keys, err := Open(dir, list)
+		if err != nil || len(keys) != len(ids)+1 {
+			t.Fatalf("%+v %v", keys, err)
 		}
-		return strings.Join(said, " ")
-	}
-	for _, step := range []struct {
-		key  Key
-		want string
-	}{{activeKey, "active"}, {activeKey, "active"}, {retiredKey, "retired active"}, {activeKey, "active retired"}} {
-		keys, err := PublishKey(path, step.key)
-		if err != nil || states(keys) != step.want {
-			t.Fatalf("published %s: %q, %v; want %q", step.key, states(keys), err, step.want)
+		if again, _, err := Open(dir, list); err != nil || again.ID() != key.ID() {
+			t.Fatalf("the second time it is %s: %v", again, err)
 		}
-		kept, err := LoadKeys(path)
-		if err != nil || !reflect.DeepEqual(kept, keys) {
-			t.Fatalf("kept %+v, %v; want %+v", kept, err, keys)
+		ids, files = append(ids, key.ID()), append(files, mustSign(t, key, testFacts))
+		active, err := ReplaceKey(dir, list, key.ID(), Retired)
+		if err != nil || active == key.ID() {
+			t.Fatalf("after a rotation %s is active: %v", active, err)
 		}
 	}
-	revoked := Keys{activeKey.Public()}
-	revoked[0].State = Revoked
-	text, err := revoked.Text()
+	current, _, err := Open(dir, list)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
+	if active, err := ReplaceKey(dir, list, ids[1], Revoked); err != nil || active != current.ID() {
+		t.Errorf("after a retired key was revoked %s is active: %v", active, err)
+	}
+	if _, err := ReplaceKey(dir, list, ids[1], Retired); err != nil { // does not bring it back
+		t.Error(err)
+	}
+	keys, err := LoadKeys(list)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := PublishKey(path, activeKey); !errors.Is(err, RevokedKey) {
-		t.Errorf("published a revoked key: %v", err)
+	for i, want := range []error{nil, RevokedKey, nil} {
+		if _, err := Verify(files[i], keys); !errors.Is(err, want) || (err == nil) != (want == nil) {
+			t.Errorf("the file of key %d: %v, want %v", i, err, want)
+		}
 	}
-	if _, err := PublishKey(path, Key{}); err == nil {
-		t.Error("published no key at all")
+	if _, err := ReplaceKey(dir, list, strangerKey.ID(), Revoked); err == nil {
+		t.Error("a key that there is not was revoked")
+	}
+}
+
+// TestKeysDoNotChangeByMovingFiles: whoever takes the key away, or puts another one there, stops the signing and no more. A
+// rotation that a crash has interrupted comes to its end by the same wish.
+func TestKeysDoNotChangeByMovingFiles(t *testing.T) {
+	dir := t.TempDir()
+	list, path := filepath.Join(dir, "keys.json"), filepath.Join(dir, KeyFile)
+	key, _, err := Open(dir, list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, strangerKey.keyText(), 0o600); err != nil { // as a crash leaves it between key and list
+		t.Fatal(err)
+	}
+	if _, _, err := Open(dir, list); err == nil || !strings.Contains(err.Error(), "not the active one on the list") {
+		t.Errorf("with another key: %v", err)
+	}
+	for range 2 {
+		if active, err := ReplaceKey(dir, list, key.ID(), Retired); err != nil || active != strangerKey.ID() {
+			t.Errorf("brought to its end %s is active: %v", active, err)
+		}
+	}
+	if now, _, err := Open(dir, list); err != nil || now.ID() != strangerKey.ID() {
+		t.Errorf("%s %v", now, err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := Open(dir, list); !errors.Is(err, ErrKeyMissing) {
+		t.Errorf("without the key: %v", err)
+	}
+	if active, err := ReplaceKey(dir, list, strangerKey.ID(), Revoked); err != nil || active == strangerKey.ID() {
+		t.Errorf("after a lost key was revoked %s is active: %v", active, err)
+	}
+	if _, keys, err := Open(dir, list); err != nil || len(keys) != 3 || keys[1].State != Revoked {
+		t.Errorf("%+v %v", keys, err)
 	}
 }
 

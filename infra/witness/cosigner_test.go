@@ -177,15 +177,13 @@ func TestACosignerRefuses(t *testing.T) {
 // TestACosignerGoesOnAfterTheLogsKeyWasRotated: its own cosignature says what it has seen.
 func TestACosignerGoesOnAfterTheLogsKeyWasRotated(t *testing.T) {
 	portal, state := t.TempDir(), t.TempDir()
-	witnessed(t, portal, "", history(1, 10))
+	first := witnessed(t, portal, "", history(1, 10)).Key
 	cosigner := openCosigner(t, state)
 	if _, err := cosigner.Advance(t.Context(), keysIn(t, portal), noon, asking(portal)); err != nil {
 		t.Fatal(err)
 	}
 	old := keysIn(t, portal)
-	if err := os.Remove(filepath.Join(portal, KeyFile)); err != nil {
-		t.Fatal(err)
-	}
+	replace(t, portal, first, Retired)
 	witnessed(t, portal, "", history(1, 20))
 	if _, err := cosigner.Advance(t.Context(), old, noon, asking(portal)); !errors.Is(err, ErrOtherLog) || !errors.Is(err, ErrUnknownKey) {
 		t.Errorf("before it was told of the new key: %v", err)

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -139,9 +140,11 @@ func (k Key) sign(c Checkpoint) (Checkpoint, error) {
 	return c, nil
 }
 
-// LoadOrCreateKey reads the signing key of a folder and puts its public half on the folder's list as the active key; keys that
-// were active before it become retired. Without a key file it makes a key, for the same log as the keys on the list. So a key is
-// rotated by moving its file away. Twice is harmless.
+// ErrKeyMissing says that there is no private key for the list.
+var ErrKeyMissing = errors.New("the signing key is missing: put it back from its backup, or let two operators make a new one with portal key")
+
+// LoadOrCreateKey reads the signing key of a folder and the folder's list, on which it must be the active one. In a folder without
+// a list it makes both. Twice is harmless. Other keys come by [ReplaceKey] alone.
 func LoadOrCreateKey(dir string) (Key, Keys, error) {
 	list := filepath.Join(dir, KeysFile)
 	keys, err := LoadKeys(list)
@@ -150,43 +153,77 @@ func LoadOrCreateKey(dir string) (Key, Keys, error) {
 	}
 	path := filepath.Join(dir, KeyFile)
 	key, err := loadKey(path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && len(keys) > 0:
+		return Key{}, nil, fmt.Errorf("load witness key: %s: %w", path, ErrKeyMissing)
+	case errors.Is(err, fs.ErrNotExist):
 		key, err = createKey(path, keys)
 	}
 	if err != nil {
 		return Key{}, nil, err
 	}
-	old := keys.Text()
-	if keys, err = keys.activate(key); err != nil {
-		return Key{}, nil, fmt.Errorf("%w: move %s away, and the next start makes a new key", err, path)
-	}
-	if text := keys.Text(); !bytes.Equal(text, old) {
-		if err := writeDurably(list, text, 0o644); err != nil {
-			return Key{}, nil, fmt.Errorf("write key list: %w", err)
+	if len(keys) == 0 {
+		if keys, err = keys.add(key); err == nil {
+			err = writeDurably(list, keys.Text(), 0o644)
 		}
+		return key, keys, err
+	}
+	if at := keys.find(key.public); at < 0 || keys[at].State != Active {
+		return Key{}, nil, fmt.Errorf("the signing key in %s is not the active one on the list %s: put back what belongs together; keys change by portal key", path, list)
 	}
 	return key, keys, nil
 }
 
-// activate puts a key on the list as the active one.
-func (k Keys) activate(key Key) (Keys, error) {
-	if len(k) > 0 && k[0].verifier.Name() != key.Origin() {
-		return nil, fmt.Errorf("the signing key is of the log %s, the key list of %s", key.Origin(), k[0].verifier.Name())
+// ReplaceKey retires or revokes a key of a folder's list, named by its id or its whole text, and answers the id of the active one. An
+// active key gets a successor, and its private half is gone. After a crash the same call brings it to its end; twice is harmless.
+func ReplaceKey(dir, name string, to State) (active string, err error) {
+	list, path := filepath.Join(dir, KeysFile), filepath.Join(dir, KeyFile)
+	keys, err := LoadKeys(list)
+	if err != nil {
+		return "", err
 	}
-	listed := false
-	for i := range k {
-		switch {
-		case k[i].Text == key.public && k[i].State == Revoked:
-			return nil, errors.New("the signing key was revoked")
-		case k[i].Text == key.public:
-			k[i].State, listed = Active, true
-		case k[i].State == Active:
-			k[i].State = Retired
+	at := keys.find(name)
+	if at < 0 {
+		return "", fmt.Errorf("replace witness key: %.100q stands not in %s", name, list)
+	}
+	if keys[at].State == Active {
+		key, err := loadKey(path)
+		if errors.Is(err, fs.ErrNotExist) || err == nil && keys.find(key.public) >= 0 { // otherwise a crash has left its successor
+			key, err = createKey(path, keys)
+		}
+		if err != nil {
+			return "", err
+		}
+		if keys, err = keys.add(key); err != nil {
+			return "", err
 		}
 	}
-	if listed {
-		return k, nil
+	if keys[at].State != Revoked {
+		keys[at].State = to
 	}
+	if err := writeDurably(list, keys.Text(), 0o644); err != nil {
+		return "", fmt.Errorf("write key list: %w", err)
+	}
+	for _, key := range keys {
+		if key.State == Active {
+			active = key.ID()
+		}
+	}
+	return active, nil
+}
+
+// ID names the key as a checkpoint's Key does.
+func (k PublicKey) ID() string {
+	return fmt.Sprintf("%s+%08x", k.verifier.Name(), k.verifier.KeyHash())
+}
+
+// find answers the index of the key with an id or a text; -1 if there is none.
+func (k Keys) find(name string) int {
+	return slices.IndexFunc(k, func(key PublicKey) bool { return key.Text == name || key.ID() == name })
+}
+
+// add puts a new key on the list as an active one.
+func (k Keys) add(key Key) (Keys, error) {
 	return ParseKeys(append(k.Text(), []byte(string(Active)+" "+key.public+"\n")...))
 }
 

@@ -1,7 +1,6 @@
 package witness
 
 import (
-	"bytes"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -13,14 +12,24 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// TestKeysAreRotatedAndRevoked is the life of three keys: what a retired one signed stays good, what a revoked one signed does not.
+// replace rotates or revokes a key of a folder.
+func replace(t *testing.T, dir, name string, to State) string {
+	t.Helper()
+	active, err := ReplaceKey(dir, name, to)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return active
+}
+
+// TestKeysAreRotatedAndRevoked is the life of four keys: what a retired one signed stays good, what a revoked one signed does not.
 func TestKeysAreRotatedAndRevoked(t *testing.T) {
 	dir, export := t.TempDir(), t.TempDir()
 	var signed []Checkpoint
 	for size := 100; size <= 300; size += 100 {
 		signed = append(signed, witnessed(t, dir, export, history(1, size)))
-		if err := os.Remove(filepath.Join(dir, KeyFile)); err != nil {
-			t.Fatal(err)
+		if active := replace(t, dir, signed[len(signed)-1].Key, Retired); active == signed[len(signed)-1].Key {
+			t.Errorf("the key %s stays active", active)
 		}
 	}
 	rotated := witnessed(t, dir, export, history(1, 300)) // nothing is new but the key
@@ -36,15 +45,11 @@ func TestKeysAreRotatedAndRevoked(t *testing.T) {
 			t.Errorf("the checkpoint of a retired key: %+v %v", again, err)
 		}
 	}
-	// The second key is revoked by hand.
-	list := filepath.Join(dir, KeysFile)
-	text, err := os.ReadFile(list)
-	if err != nil {
-		t.Fatal(err)
+	if active := replace(t, dir, keys[1].Text, Revoked); active != rotated.Key {
+		t.Errorf("after a retired key was revoked %s is active", active)
 	}
-	text = bytes.Replace(text, []byte("retired "+keys[1].Text), []byte("revoked "+keys[1].Text), 1)
-	if err := os.WriteFile(list, text, 0o644); err != nil {
-		t.Fatal(err)
+	if active := replace(t, dir, keys[1].Text, Retired); active != rotated.Key || keysIn(t, dir)[1].State != Revoked {
+		t.Error("a revoked key came back")
 	}
 	witnessed(t, dir, export, history(1, 300)) // nothing is new but the list
 	if keys = keysIn(t, export); keys[1].State != Revoked {
@@ -56,24 +61,113 @@ func TestKeysAreRotatedAndRevoked(t *testing.T) {
 	if _, err := keys.Open(signed[0].Note); err != nil {
 		t.Errorf("the checkpoint of a retired key: %v", err)
 	}
+	if _, err := ReplaceKey(dir, "stranger", Retired); err == nil {
+		t.Error("a key that there is not was retired")
+	}
+}
+
+// TestARunningWitnessTakesOverAChangedKey: what two people have agreed on does not wait for a restart.
+func TestARunningWitnessTakesOverAChangedKey(t *testing.T) {
+	dir, export := t.TempDir(), t.TempDir()
+	log := history(1, 200)
+	w := open(t, dir, export, &log)
+	catchUp := func() Checkpoint {
+		t.Helper()
+		if err := w.CatchUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return w.signed
+	}
+	first := catchUp()
+	second := replace(t, dir, first.Key, Retired)
+	if c := catchUp(); c.Key != second || c.Size != 200 || c.Root != first.Root {
+		t.Errorf("after a rotation %+v is signed", c)
+	}
+	third := replace(t, dir, second, Revoked)
+	log = history(1, 250)
+	c := catchUp()
+	if c.Key != third || c.Size != 250 {
+		t.Errorf("after a revocation %+v is signed", c)
+	}
+	if err := OpenFolder(export).Check(c.Tree()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAnInterruptedRotationComesToItsEnd: a crash between the new key and the list is brought to its end by the same wish, and until then
+// nothing is signed.
+func TestAnInterruptedRotationComesToItsEnd(t *testing.T) {
+	dir := t.TempDir()
+	old := witnessed(t, dir, "", history(1, 10)).Key
+	list, err := os.ReadFile(filepath.Join(dir, KeysFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	successor := replace(t, dir, old, Retired)
+	if err := os.WriteFile(filepath.Join(dir, KeysFile), list, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "not the active one on the list") {
+		t.Fatalf("in between a witness opens: %v", err)
+	}
+	for range 2 {
+		if active := replace(t, dir, old, Retired); active != successor {
+			t.Errorf("the second try makes %s, the first made %s", active, successor)
+		}
+	}
+	if c := witnessed(t, dir, "", history(1, 20)); c.Key != successor {
+		t.Errorf("signed is %+v", c)
+	}
+}
+
+// TestKeysDoNotChangeByMovingFiles: whoever takes the key away, or puts another one there, stops the witness and no more.
+func TestKeysDoNotChangeByMovingFiles(t *testing.T) {
+	dir, other := t.TempDir(), t.TempDir()
+	witnessed(t, dir, "", history(1, 10))
+	witnessed(t, other, "", history(1, 10))
+	path := filepath.Join(dir, KeyFile)
+	strange, err := os.ReadFile(filepath.Join(other, KeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, strange, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), "not the active one on the list") {
+		t.Errorf("with another key: %v", err)
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(Options{Dir: dir}); !errors.Is(err, ErrKeyMissing) {
+		t.Errorf("without the key: %v", err)
+	}
+	lost := keysIn(t, dir)[0].ID()
+	if active := replace(t, dir, lost, Retired); active == lost || witnessed(t, dir, "", history(1, 20)).Key != active {
+		t.Errorf("after a lost key was replaced %s is active", active)
+	}
 }
 
 // TestARevokedKeySignsNothing: its newest checkpoint binds nobody either, so the next key begins with the log as it is.
 func TestARevokedKeySignsNothing(t *testing.T) {
 	dir, export := t.TempDir(), t.TempDir()
-	witnessed(t, dir, export, history(1, 100))
-	list := filepath.Join(dir, KeysFile)
-	text, err := os.ReadFile(list)
+	revoked := witnessed(t, dir, export, history(1, 100)).Key
+	private, err := os.ReadFile(filepath.Join(dir, KeyFile))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(list, bytes.Replace(text, []byte("\nactive "), []byte("\nrevoked "), 1), 0o644); err != nil {
+	replace(t, dir, revoked, Revoked)
+	successor, err := os.ReadFile(filepath.Join(dir, KeyFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, KeyFile), private, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := Open(Options{Dir: dir}); err == nil || !strings.Contains(err.Error(), KeyFile) {
 		t.Fatalf("a revoked key goes on: %v", err)
 	}
-	if err := os.Remove(filepath.Join(dir, KeyFile)); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, KeyFile), successor, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if again := witnessed(t, dir, export, history(1, 90)); again.Size != 90 {

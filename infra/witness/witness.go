@@ -124,6 +124,9 @@ func (w *Witness) sayLastWord(ctx context.Context) error {
 
 // CatchUp takes in what the log has, signs a checkpoint if anything is new, and copies what is not copied yet. Twice is harmless.
 func (w *Witness) CatchUp(ctx context.Context) (err error) {
+	if err := w.lookAtKey(); err != nil {
+		return err
+	}
 	if w.tree == nil {
 		if err := w.load(ctx); err != nil {
 			return fmt.Errorf("load the tree of the event log: %w", err)
@@ -135,6 +138,18 @@ func (w *Witness) CatchUp(ctx context.Context) (err error) {
 		return fmt.Errorf("follow the event log: %w", err)
 	}
 	return w.export()
+}
+
+// lookAtKey takes over the key and the list as they are now: two operators may have changed them meanwhile.
+func (w *Witness) lookAtKey() error {
+	key, keys, err := LoadOrCreateKey(w.options.Dir)
+	if err != nil {
+		return err
+	}
+	if key.public != w.key.public || !bytes.Equal(keys.Text(), w.keys.Text()) {
+		w.key, w.keys, w.tree = key, keys, nil
+	}
+	return nil
 }
 
 // load finds where the tree was left. Tiles that do not add up to the checkpoint are built again from the log.

@@ -11,10 +11,6 @@ const PublicKeys = "activation/keys.json"
 
 // SigningKey is the key for activation files, made at the first use, and the list of all public keys.
 func (f *Foundation) SigningKey() (activation.Key, activation.Keys, error) {
-	key, err := activation.LoadOrCreateKey(filepath.Join(f.Dir, filepath.Dir(PublicKeys)))
-	if err != nil {
-		return key, nil, err
-	}
-	keys, err := activation.PublishKey(filepath.Join(f.Dir, PublicKeys), key)
-	return key, keys, err
+	list := filepath.Join(f.Dir, PublicKeys)
+	return activation.Open(filepath.Dir(list), list)
 }
