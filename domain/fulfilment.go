@@ -149,7 +149,8 @@ func (o Order) Owed() []Task {
 	if !o.Exists() {
 		return nil
 	}
-	owe(o.over() && !o.Released, Task{Kind: ReleaseTask})
+	// Licences that learn only after the release that the payment is gone would be held again, for ever.
+	owe(o.over() && !o.Released && (!o.Uncover || o.isSkipped(string(MarkUnpaidTask))), Task{Kind: ReleaseTask})
 	owe(!o.Confirmed && !o.over() && !o.Expired(), Task{Kind: ConfirmTask})
 	owe(o.Uncover, Task{Kind: MarkUnpaidTask})
 	owe(o.Surplus() > 0, Task{Kind: ReturnTask})

@@ -33,6 +33,7 @@ func owed(past ...Event) []string {
 func TestWhatIsOwed(t *testing.T) {
 	confirmed, full := LetterSent{Order: "o-1", Kind: ConfirmTask}, paid("t-1", 859_76)
 	markedPaid, noted := LicencesMarkedPaid{"o-1"}, LetterSent{Order: "o-1", Kind: PaymentNoteTask}
+	takenBack := PaymentTakenBack{Order: "o-1", Transfer: "t-1", Amount: 859_76, Booking: 1, Why: ReleasedReversed}
 	resend := ActivationFileResendRequested{Order: "o-1", Line: 1, Copy: 2}
 	start := []Event{submitted(t)}
 	with := func(events ...Event) []Event { return slices.Concat(start, events) }
@@ -40,20 +41,23 @@ func TestWhatIsOwed(t *testing.T) {
 		past []Event
 		want []string
 	}{
-		"nothing before the order":              {nil, nil},
-		"the confirmation":                      {start, []string{"confirmation"}},
-		"nothing while the money is on its way": {with(confirmed), nil},
-		"nothing for a part of the money":       {with(confirmed, paid("t-1", 859_75)), nil},
-		"everything once it is paid":            {with(confirmed, full), []string{"mark-paid", "payment-note", "activation-1", "activation-2"}},
-		"the confirmation too if it is late":    {with(full), []string{"confirmation", "mark-paid", "payment-note", "activation-1", "activation-2"}},
-		"one by one":                            {with(confirmed, full, markedPaid, noted, issued(t, 1), sentFile(t, 1, 1, 0)), []string{"activation-2"}},
-		"nothing in the end":                    {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0)), nil},
-		"one copy more on request":              {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), resend), []string{"activation-1-2"}},
-		"nothing after the copy":                {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), resend, sentFile(t, 1, 2, 1)), nil},
-		"the release of a cancelled order":      {with(OrderCancelled{"o-1"}), []string{"release"}},
-		"nothing after the release":             {with(OrderCancelled{"o-1"}, LicencesReleased{"o-1"}), nil},
-		"the return of money that comes late":   {with(OrderCancelled{"o-1"}, LicencesReleased{"o-1"}, full), []string{"return"}},
-		"the return of what is too much":        {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), paid("t-2", 1)), []string{"return"}},
+		"nothing before the order":                      {nil, nil},
+		"the confirmation":                              {start, []string{"confirmation"}},
+		"nothing while the money is on its way":         {with(confirmed), nil},
+		"nothing for a part of the money":               {with(confirmed, paid("t-1", 859_75)), nil},
+		"everything once it is paid":                    {with(confirmed, full), []string{"mark-paid", "payment-note", "activation-1", "activation-2"}},
+		"the confirmation too if it is late":            {with(full), []string{"confirmation", "mark-paid", "payment-note", "activation-1", "activation-2"}},
+		"one by one":                                    {with(confirmed, full, markedPaid, noted, issued(t, 1), sentFile(t, 1, 1, 0)), []string{"activation-2"}},
+		"nothing in the end":                            {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0)), nil},
+		"one copy more on request":                      {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), resend), []string{"activation-1-2"}},
+		"nothing after the copy":                        {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), resend, sentFile(t, 1, 2, 1)), nil},
+		"the release of a cancelled order":              {with(OrderCancelled{"o-1"}), []string{"release"}},
+		"first that its licences are not paid any more": {with(confirmed, full, markedPaid, takenBack, OrderCancelled{"o-1"}), []string{"mark-unpaid"}},
+		"then the release":                              {with(confirmed, full, markedPaid, takenBack, OrderCancelled{"o-1"}, LicencesMarkedUnpaid{"o-1"}), []string{"release"}},
+		"the release when nobody is to tell licences":   {with(confirmed, full, markedPaid, takenBack, OrderCancelled{"o-1"}, TaskSkipped{Order: "o-1", Task: "mark-unpaid"}), []string{"release"}},
+		"nothing after the release":                     {with(OrderCancelled{"o-1"}, LicencesReleased{"o-1"}), nil},
+		"the return of money that comes late":           {with(OrderCancelled{"o-1"}, LicencesReleased{"o-1"}, full), []string{"return"}},
+		"the return of what is too much":                {with(confirmed, full, markedPaid, noted, sentFile(t, 1, 1, 0), sentFile(t, 2, 1, 0), paid("t-2", 1)), []string{"return"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := owed(c.past...); !slices.Equal(got, c.want) {
