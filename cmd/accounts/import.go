@@ -18,6 +18,9 @@ import (
 	"netrom.pl/portal/infra/bank"
 )
 
+// importStreamsMax is how many transfers, orders and registers the rehearsal of an import remembers, some kilobytes each.
+const importStreamsMax = 20_000
+
 // importStatements books the statements of several files, all of them or, where one cannot be read or contradicts an earlier
 // one, none.
 func importStatements(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -43,7 +46,8 @@ func importStatements(ctx context.Context, args []string, stdout, stderr io.Writ
 	if *dryRun {
 		report.w, report.verb = stdout, "would be booked"
 	}
-	if err := report.book(ctx, domain.Rehearse(base.Log), by, files); err != nil {
+	log := domain.Remember(base.Log, importStreamsMax)
+	if err := report.book(ctx, domain.Rehearse(log), by, files); err != nil {
 		return errors.Join(fmt.Errorf("nothing was booked: %w", err), base.Close())
 	}
 	if *dryRun {
@@ -51,7 +55,7 @@ func importStatements(ctx context.Context, args []string, stdout, stderr io.Writ
 		return base.Close()
 	}
 	report.w = stdout
-	err = report.book(ctx, base.Log, by, files)
+	err = report.book(ctx, log, by, files)
 	if err != nil {
 		err = fmt.Errorf("%w; import the files again, nothing is booked twice", err)
 	}
