@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 
 	"netrom.pl/portal/domain"
@@ -134,6 +135,59 @@ func writeProforma(paper Paper, order domain.OrderSubmitted, issued domain.Profo
 		return nil, fmt.Errorf("write proforma %s: its digest is %s, but %s was issued; the program is not the one that wrote it", issued.Number, digest, issued.Digests[language])
 	}
 	return file, nil
+}
+
+// IssuedDocuments writes again the documents whose digests a record has: a proforma in both languages, and the confirmation that went with
+// the letter about a payment. A confirmation that would not be the same bytes, since the buyer's name has changed meanwhile, is left out, and
+// so is every document whose names were erased.
+func IssuedDocuments(ctx context.Context, log domain.Log, paper Paper, record domain.Record) ([]Attachment, error) {
+	switch e := record.Event.(type) {
+	case domain.ProformaIssued:
+		return issuedProforma(ctx, log, paper, e)
+	case domain.LetterSent:
+		if e.Kind == domain.PaymentNoteTask && e.Letter != nil {
+			return sentConfirmation(ctx, log, paper, e, record.Revision)
+		}
+	}
+	return nil, nil
+}
+
+func issuedProforma(ctx context.Context, log domain.Log, paper Paper, issued domain.ProformaIssued) ([]Attachment, error) {
+	if issued.BuyerName == "" {
+		return nil, nil
+	}
+	d, err := openDossier(ctx, log, issued.Order)
+	if err != nil {
+		return nil, err
+	}
+	var files []Attachment
+	for _, language := range documentLanguages {
+		content, err := writeProforma(paper, d.OrderSubmitted, issued, language)
+		if err != nil {
+			return nil, err
+		}
+		name := strings.TrimSuffix(proformaFile(issued.Number), ".pdf") + "-" + string(language) + ".pdf"
+		files = append(files, Attachment{Name: name, Type: pdfType, Content: content})
+	}
+	return files, nil
+}
+
+// sentConfirmation writes the confirmation as things stood when its letter left.
+func sentConfirmation(ctx context.Context, log domain.Log, paper Paper, sent domain.LetterSent, at domain.Revision) ([]Attachment, error) {
+	d, err := openDossier(ctx, log, sent.Order)
+	if err != nil {
+		return nil, err
+	}
+	d.records = slices.DeleteFunc(d.records, func(r domain.Record) bool { return r.Revision > at })
+	buyer, err := domain.Load[domain.Customer](ctx, log, domain.CustomerStream(d.Buyer))
+	if err != nil || buyer.State.Name == "" {
+		return nil, err
+	}
+	content, err := paper.PaymentConfirmation(d.confirmation(buyer.State), languageOf(buyer.State))
+	if err != nil || !slices.Contains(sent.Letter.Files, digestOf(content)) {
+		return nil, err
+	}
+	return []Attachment{{Name: confirmationFile(d.Number), Type: pdfType, Content: content}}, nil
 }
 
 func digestOf(file []byte) string {

@@ -18,7 +18,9 @@ import (
 
 	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/domain"
+	"netrom.pl/portal/handlers"
 	"netrom.pl/portal/infra/activation"
+	"netrom.pl/portal/infra/paper"
 	"netrom.pl/portal/infra/witness"
 	"netrom.pl/portal/projections"
 )
@@ -38,7 +40,7 @@ func (b *bundleAsked) flags(set *flag.FlagSet) {
 	set.StringVar(&b.filter.to, "to", "", "up to this `DAY`, itself included")
 	set.StringVar(&b.checkpoint, "checkpoint", "", "prove against the checkpoint in this `FILE` (default: the newest one of the data folder)")
 	set.StringVar(&b.out, "out", "", "write the bundle to this new `FILE`")
-	set.BoolVar(&b.open, "open", false, "with personal data in the clear, and with the activation files")
+	set.BoolVar(&b.open, "open", false, "with personal data in the clear, with the activation files and the documents")
 }
 
 const bundleSynopsis = "audit bundle [-data DIR] [-order NUMBER] [-customer ID] [-from DAY] [-to DAY] [-checkpoint FILE] [-open] -out FILE.zip"
@@ -113,7 +115,7 @@ func fillBundle(ctx context.Context, base *foundation.Foundation, checkpoint wit
 		return b, err
 	}
 	for _, record := range records {
-		if err := addOpened(b, record); err != nil {
+		if err := addOpened(ctx, base.Log, b, record); err != nil {
 			return nil, err
 		}
 	}
@@ -169,8 +171,8 @@ func answering(ctx context.Context, log domain.Log, f filter) ([]domain.Record, 
 	return records, nil
 }
 
-// addOpened adds an event with its personal fields in the clear, and its activation file.
-func addOpened(b *witness.Bundle, record domain.Record) error {
+// addOpened adds an event with its personal fields in the clear, and the files and documents whose digests it has.
+func addOpened(ctx context.Context, log domain.Log, b *witness.Bundle, record domain.Record) error {
 	var line bytes.Buffer
 	if err := jsonTo(&line).Encode(logLineOf(record)); err != nil {
 		return fmt.Errorf("write the event at position %d: %w", record.Position, err)
@@ -178,6 +180,16 @@ func addOpened(b *witness.Bundle, record domain.Record) error {
 	b.Opened = append(b.Opened, bytes.TrimSuffix(line.Bytes(), []byte("\n")))
 	if issued, ok := record.Event.(domain.ActivationFileIssued); ok && len(issued.File) > 0 { // it is empty once its holder was forgotten
 		b.Files = append(b.Files, witness.File{Name: issued.Name, Content: issued.File})
+	}
+	documents, err := handlers.IssuedDocuments(ctx, log, paper.Printer{}, record)
+	if err != nil {
+		return fmt.Errorf("write the documents of the event at position %d: %w", record.Position, err)
+	}
+	for _, document := range documents {
+		if slices.ContainsFunc(b.Files, func(f witness.File) bool { return f.Name == document.Name }) { // paid, taken back and paid once more
+			document.Name = fmt.Sprintf("%d-%s", record.Position, document.Name)
+		}
+		b.Files = append(b.Files, witness.File{Name: document.Name, Content: document.Content})
 	}
 	return nil
 }
@@ -237,6 +249,9 @@ func checkActivationFiles(b *witness.Bundle, list string) error {
 		return err
 	}
 	for _, file := range b.Files {
+		if of, _ := b.EventOf(file); of.Entry.Type != "ActivationFileIssued" {
+			continue
+		}
 		if _, err := activation.Verify(file.Content, keys); err != nil {
 			return fmt.Errorf("the activation file %s: %w", file.Name, err)
 		}
@@ -255,9 +270,13 @@ func printBundle(w io.Writer, b *witness.Bundle) error {
 		{"asked", string(asked)},
 		{"events", fmt.Sprintf("%d, from position %d (%s) to %d (%s)", len(b.Proofs), first.Position, first.CreatedAt.Format(time.RFC3339), last.Position, last.CreatedAt.Format(time.RFC3339))},
 		{"files", fmt.Sprint(len(b.Files))},
+		{"letters", fmt.Sprint(len(b.Letters()))},
 		{"checkpoint", fmt.Sprintf("%d events, root %s, signed with %s", b.Checkpoint.Size, b.Checkpoint.Root, b.Checkpoint.Key)},
 	} {
 		fmt.Fprintf(w, "  %-12s %s\n", row[0], row[1])
+	}
+	for _, r := range b.Releases() {
+		fmt.Fprintf(w, "The activation file %s (line %d, SHA-256 %s) was released by payment event %s at position %d.\n", r.File.Name, r.File.Line, r.File.Digest, r.PaymentID(), r.Payment.Entry.Position)
 	}
 	if b.Opened != nil {
 		fmt.Fprintf(w, "It also holds the events with personal data in the clear. That these were opened faithfully is not proven.\n")

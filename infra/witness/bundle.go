@@ -3,6 +3,7 @@ package witness
 import (
 	"archive/zip"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -35,8 +36,11 @@ const (
 	bundleFiles      = "files/"
 )
 
-// bundleFormat begins the head of a bundle.
-const bundleFormat = "netrom.pl/portal/bundle@v1"
+// Formats of a bundle, as its head names them. What a format says never changes; bundles of all of them are read.
+const (
+	bundleV1 = "netrom.pl/portal/bundle@v1"
+	bundleV2 = "netrom.pl/portal/bundle@v2" // its page tells the released files and the letters
+)
 
 // Question says which events a bundle is about. Empty fields do not matter.
 type Question struct {
@@ -62,6 +66,7 @@ type Bundle struct {
 	// Opened has the events, one JSON text for each proof, with their personal fields in the clear. Nothing proves it. Nil: they stay sealed.
 	Opened [][]byte
 
+	format string   // empty: the newest
 	proofs [][]byte // as they stand in the file
 }
 
@@ -99,7 +104,7 @@ type part struct {
 
 // parts are all files of the bundle in their order.
 func (b *Bundle) parts() ([]part, error) {
-	head, err := json.MarshalIndent(head{bundleFormat, b.Question, b.Checkpoint.Size, len(b.Proofs), b.Opened != nil}, "", "  ")
+	head, err := json.MarshalIndent(head{cmp.Or(b.format, bundleV2), b.Question, b.Checkpoint.Size, len(b.Proofs), b.Opened != nil}, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write the head: %w", err)
 	}
@@ -107,7 +112,7 @@ func (b *Bundle) parts() ([]part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write the page: %w", err)
 	}
-	parts := []part{{bundleHead, append(head, '\n')}, {bundleReadme, []byte(bundleReadmeText)}, {bundlePage, page},
+	parts := []part{{bundleHead, append(head, '\n')}, {bundleReadme, []byte(b.readme())}, {bundlePage, page},
 		{bundleCheckpoint, b.Checkpoint.Note}}
 	if b.Opened != nil {
 		parts = append(parts, part{bundleOpened, append(bytes.Join(b.Opened, []byte("\n")), '\n')})
@@ -156,15 +161,15 @@ func (b *Bundle) checkFiles() error {
 			return fmt.Errorf("%.100q is no name of a file, or there are two of it", file.Name)
 		}
 		names[file.Name] = true
-		if _, known := b.eventOf(file); !known {
+		if _, known := b.EventOf(file); !known {
 			return fmt.Errorf("%s%.100s: none of the events holds the digest of this file: it is not the one that was issued, or was changed", bundleFiles, file.Name)
 		}
 	}
 	return nil
 }
 
-// eventOf finds the first event in whose data the digest of a file stands, as a JSON string.
-func (b *Bundle) eventOf(file File) (Proof, bool) {
+// EventOf finds the first event in whose data the digest of a file stands, as a JSON string.
+func (b *Bundle) EventOf(file File) (Proof, bool) {
 	digest := sha256.Sum256(file.Content)
 	quoted := []byte(`"` + hex.EncodeToString(digest[:]) + `"`)
 	i := slices.IndexFunc(b.Proofs, func(p Proof) bool { return bytes.Contains(p.Data, quoted) })
@@ -233,10 +238,10 @@ func (b *Bundle) take(name string, content []byte, keys Keys) (err error) {
 	switch {
 	case name == bundleHead:
 		var h head
-		if err := json.Unmarshal(content, &h); err != nil || h.Format != bundleFormat {
-			return fmt.Errorf("it does not begin with the format %s", bundleFormat)
+		if err := json.Unmarshal(content, &h); err != nil || h.Format != bundleV1 && h.Format != bundleV2 {
+			return fmt.Errorf("it does not begin with the format %s or %s", bundleV1, bundleV2)
 		}
-		b.Question = h.Question
+		b.format, b.Question = h.Format, h.Question
 	case name == bundleCheckpoint:
 		b.Checkpoint, err = keys.Open(content)
 		return err

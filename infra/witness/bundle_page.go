@@ -13,19 +13,35 @@ import (
 	"netrom.pl/portal/domain"
 )
 
-//go:embed bundle.html
-var bundlePageText string
+// The page and the readme of each format.
+var (
+	//go:embed bundle-v1.html
+	bundlePageV1 string
+	//go:embed bundle-v1.txt
+	bundleReadmeV1 string
+	//go:embed bundle.html
+	bundlePageV2 string
+	//go:embed bundle.txt
+	bundleReadmeV2 string
 
-//go:embed bundle.txt
-var bundleReadmeText string
+	bundleTemplateV1 = template.Must(template.New("bundle").Parse(bundlePageV1))
+	bundleTemplateV2 = template.Must(template.New("bundle").Parse(bundlePageV2))
+)
 
-var bundlePageTemplate = template.Must(template.New("bundle").Parse(bundlePageText))
+func (b *Bundle) readme() string {
+	if b.format == bundleV1 {
+		return bundleReadmeV1
+	}
+	return bundleReadmeV2
+}
 
 // bundlePageView is what the page of a bundle shows.
 type bundlePageView struct {
 	*Bundle
-	Rows  []bundleRow
-	Files []bundleFile
+	Rows     []bundleRow
+	Files    []bundleFile
+	Releases []Release
+	Letters  []BundleLetter
 }
 
 type bundleRow struct {
@@ -53,32 +69,42 @@ type metadataOf struct {
 	At        time.Time `json:"at"`
 }
 
+// moment is when the event happened, as the portal's clock saw it; empty when its metadata do not tell.
+func (p Proof) moment() string {
+	var said metadataOf
+	if json.Unmarshal(p.Metadata, &said) != nil || said.At.IsZero() {
+		return ""
+	}
+	return said.At.UTC().Format(time.RFC3339)
+}
+
 // page writes the one page on which the bundle can be browsed. It depends on proven bytes, files and opened texts alone.
 func (b *Bundle) page() ([]byte, error) {
 	places := map[string]domain.Position{}
 	for _, p := range b.Proofs {
 		places[uuid.UUID(p.Entry.ID).String()] = p.Entry.Position
 	}
-	view := bundlePageView{Bundle: b}
+	view := bundlePageView{Bundle: b, Releases: b.Releases(), Letters: b.Letters()}
 	for i, p := range b.Proofs {
 		var said metadataOf
 		_ = json.Unmarshal(p.Metadata, &said) // what is no JSON is shown as it is
-		row := bundleRow{Proof: p, ID: uuid.UUID(p.Entry.ID).String(), Actor: said.Actor, CauseID: said.Causation, Cause: places[said.Causation],
+		row := bundleRow{Proof: p, ID: uuid.UUID(p.Entry.ID).String(), Actor: said.Actor, Moment: p.moment(), CauseID: said.Causation, Cause: places[said.Causation],
 			Data: legible(p.Data), Metadata: legible(p.Metadata), Name: proofName(p.Entry.Position)}
-		if !said.At.IsZero() {
-			row.Moment = said.At.UTC().Format(time.RFC3339)
-		}
 		if b.Opened != nil {
 			row.Opened = legible(b.Opened[i])
 		}
 		view.Rows = append(view.Rows, row)
 	}
 	for _, file := range b.Files {
-		of, _ := b.eventOf(file)
+		of, _ := b.EventOf(file)
 		view.Files = append(view.Files, bundleFile{Name: file.Name, Of: of.Entry.Position})
 	}
+	layout := bundleTemplateV2
+	if b.format == bundleV1 {
+		layout = bundleTemplateV1
+	}
 	var page bytes.Buffer
-	err := bundlePageTemplate.Execute(&page, view)
+	err := layout.Execute(&page, view)
 	return page.Bytes(), err
 }
 

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/google/uuid"
 )
 
 var update = flag.Bool("update", false, "write the golden bundle anew, when there is none")
@@ -21,6 +23,12 @@ func bundled(t testing.TB, opened bool) (*Bundle, Keys) {
 	log := history(7, 400)
 	file := []byte("an activation file")
 	log[3].Data = fmt.Appendf(nil, `{"name":"file.txt","digest":"%x","note":"<script>alert(1)</script>"}`, sha256.Sum256(file))
+	log[6].Type, log[6].Data = "LetterSent", []byte(`{"order":"1","kind":"confirmation","letter":{"message_id":"a@netrom.pl","digest":"d1","files":["d2"]}}`)
+	log[9].Type, log[9].Stream = paymentType, "order-1"
+	log[12].Type, log[12].Stream = issueType, "order-1"
+	log[12].Data = fmt.Appendf(nil, `{"order":"1","line":2,"name":"released.txt","digest":"d3","payment":%q}`, uuid.UUID(log[9].ID))
+	log[15].Type, log[15].Data = "BalanceLetterSent", []byte(`{"order":"1","payments":1}`)
+	log[18].Type, log[18].Stream, log[18].Data = issueType, "order-1", log[12].Data[:len(log[12].Data)-1] // no JSON: nothing can be said
 	dir := t.TempDir()
 	c := witnessed(t, dir, "", log)
 	keys := keysIn(t, dir)
@@ -144,7 +152,7 @@ func TestChangedBundlesAreRefused(t *testing.T) {
 		{"page", edit(bundlePage, "PaymentReceived", "PaymentInvented"), `"index.html" is not what follows`},
 		{"read me", edit(bundleReadme, "audit", "auditt"), `"README.txt" is not what follows`},
 		{"question", edit(bundleHead, "2026/000001", "2026/000002"), `is not what follows`},
-		{"format", edit(bundleHead, "bundle@v1", "bundle@v2"), "does not begin with the format"},
+		{"format", edit(bundleHead, "bundle@v2", "bundle@v3"), "does not begin with the format"},
 		{"root", edit(bundleCheckpoint, b.Checkpoint.Root.String()[:8], "AAAAAAAA"), `"checkpoint": `},
 		{"leaf", edit(bundleEvents, "extra A", "extra B"), `"events/`},
 		{"opened", edit(bundleOpened, `{"event":0}`, `{"event":9}`), `"index.html" is not what follows`},
@@ -219,36 +227,68 @@ func TestBundlePageHidesNothingAndRunsNothing(t *testing.T) {
 	}
 }
 
-// TestOldBundlesStayGood reads a bundle that an earlier build has written. What the format says never changes: another page is another format.
+// TestBundleTellsReleasesAndLetters holds what follows from the proven events.
+func TestBundleTellsReleasesAndLetters(t *testing.T) {
+	b, _ := bundled(t, false)
+	if releases := b.Releases(); len(releases) != 1 || releases[0].File.Line != 2 || releases[0].File.Name != "released.txt" || releases[0].Payment.Index != 9 || releases[0].Issue.Index != 12 {
+		t.Errorf("released: %+v", releases)
+	}
+	letters := b.Letters()
+	if len(letters) != 2 || letters[0].Kind != "confirmation" || letters[0].Sent.MessageID != "a@netrom.pl" || letters[0].Sent.Digest != "d1" || letters[0].Sent.Files[0] != "d2" ||
+		letters[1].Kind != "balance" || letters[1].Sent != nil {
+		t.Errorf("letters: %+v", letters)
+	}
+	page, err := b.page()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"released.txt", "&lt;a@netrom.pl&gt;", "d1", "d2", "d3"} {
+		if !bytes.Contains(page, []byte(want)) {
+			t.Errorf("the page lacks %s", want)
+		}
+	}
+}
+
+// TestOldBundlesStayGood reads bundles that earlier builds have written. What a format says never changes: another page is another format.
 func TestOldBundlesStayGood(t *testing.T) {
-	const name = "testdata/bundle-v1.zip"
-	list := filepath.Join("testdata", "bundle-v1.keys")
-	if _, err := os.Stat(name); *update && os.IsNotExist(err) {
-		b, keys := bundled(t, true)
-		b.Proofs, b.proofs, b.Opened = b.Proofs[:5], b.proofs[:5], b.Opened[:5]
-		if err := os.MkdirAll("testdata", 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(name, written(t, b), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(list, keys.Text(), 0o644); err != nil {
-			t.Fatal(err)
-		}
+	for _, format := range []string{"v1", "v2"} {
+		t.Run(format, func(t *testing.T) {
+			name := filepath.Join("testdata", "bundle-"+format+".zip")
+			list := filepath.Join("testdata", "bundle-"+format+".keys")
+			if _, err := os.Stat(name); *update && os.IsNotExist(err) {
+				writeGolden(t, name, list)
+			}
+			content, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys, err := LoadKeys(list)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := readBundle(content, keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if b.format != "netrom.pl/portal/bundle@"+format {
+				t.Errorf("it is read as %s", b.format)
+			}
+			if !bytes.Equal(written(t, b), content) {
+				t.Error("written again, it differs")
+			}
+		})
 	}
-	content, err := os.ReadFile(name)
-	if err != nil {
+}
+
+// writeGolden writes the golden bundle of the newest format.
+func writeGolden(t *testing.T, name, list string) {
+	t.Helper()
+	b, keys := bundled(t, true)
+	b.Proofs, b.proofs, b.Opened = b.Proofs[:7], b.proofs[:7], b.Opened[:7]
+	if err := os.WriteFile(name, written(t, b), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	keys, err := LoadKeys(list)
-	if err != nil {
+	if err := os.WriteFile(list, keys.Text(), 0o644); err != nil {
 		t.Fatal(err)
-	}
-	b, err := readBundle(content, keys)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(written(t, b), content) {
-		t.Error("written again, it differs")
 	}
 }

@@ -24,6 +24,16 @@ const (
 type Release struct {
 	Payment Proof
 	Issue   Proof // of the event that the file was issued
+	File    ReleasedFile
+}
+
+// ReleasedFile is what the event of a file says of it, as far as it is not sealed. Source: docs/events.md.
+type ReleasedFile struct {
+	Order   string `json:"order"`
+	Line    int    `json:"line"`
+	Name    string `json:"name"`
+	Digest  string `json:"digest"`  // SHA-256, hexadecimal
+	Payment string `json:"payment"` // id of the event
 }
 
 // PaymentID is the id of the payment's event.
@@ -44,27 +54,29 @@ func CheckRelease(text, file []byte, keys Keys) (Release, error) {
 	if r.Issue, err = CheckProof([]byte(proofHeader+"\n"+issue), keys); err != nil {
 		return Release{}, fmt.Errorf("the file's event: %w", err)
 	}
-	return r, r.check(file)
+	if !bytes.Equal(r.Payment.Checkpoint.Note, r.Issue.Checkpoint.Note) {
+		return Release{}, errors.New("payment and file are proven against different checkpoints")
+	}
+	if err := r.check(); err != nil {
+		return Release{}, err
+	}
+	if digest := sha256.Sum256(file); r.File.Digest != hex.EncodeToString(digest[:]) {
+		return Release{}, errors.New("the log has the digest of another file: the proof belongs to another one, or the file was changed by a byte, as mail programs do to line ends; download it again")
+	}
+	return r, nil
 }
 
-// check holds what the two events say against each other and against the file.
-func (r Release) check(file []byte) error {
+// check reads the file's event and holds what the two events say against each other.
+func (r *Release) check() error {
 	payment, issue := r.Payment.Entry, r.Issue.Entry
 	if payment.Type != paymentType || issue.Type != issueType {
 		return fmt.Errorf("it is about %.60q and %.60q, not about a payment and the file that it released", payment.Type, issue.Type)
 	}
-	if !bytes.Equal(r.Payment.Checkpoint.Note, r.Issue.Checkpoint.Note) {
-		return errors.New("payment and file are proven against different checkpoints")
-	}
-	var said domain.ActivationFileIssued
-	if err := json.Unmarshal(r.Issue.Data, &said); err != nil {
+	if err := json.Unmarshal(r.Issue.Data, &r.File); err != nil {
 		return fmt.Errorf("the file's event cannot be read: %w", err)
 	}
-	digest := sha256.Sum256(file)
 	switch {
-	case said.Digest != hex.EncodeToString(digest[:]):
-		return errors.New("the log has the digest of another file: the proof belongs to another one, or the file was changed by a byte, as mail programs do to line ends; download it again")
-	case said.Payment != r.PaymentID() || payment.Stream != issue.Stream || payment.Stream != domain.OrderStream(said.Order):
+	case r.File.Payment != r.PaymentID() || payment.Stream != issue.Stream || payment.Stream != domain.OrderStream(domain.OrderID(r.File.Order)):
 		return errors.New("the file names another payment than the proven one")
 	case r.Payment.Index >= r.Issue.Index:
 		return errors.New("the payment stands behind the file in the log: it did not release it")
