@@ -1,7 +1,9 @@
 package handlers
 
 import (
+	"bytes"
 	"reflect"
+	"strings"
 	"testing"
 
 	"netrom.pl/portal/domain"
@@ -28,6 +30,7 @@ func TestLettersAreRecordedWithTheirDigests(t *testing.T) {
 		fulfil()
 	}
 	var recorded []domain.SentLetter
+	var documents []Attachment
 	for _, stream := range []string{domain.CustomerStream(buyerID), domain.OrderStream(orderID)} {
 		for record, err := range o.Log.Read(t.Context(), stream, 0) {
 			if err != nil {
@@ -36,6 +39,11 @@ func TestLettersAreRecordedWithTheirDigests(t *testing.T) {
 			if letter := domain.LetterOf(record.Event); letter != nil {
 				recorded = append(recorded, *letter)
 			}
+			issued, err := IssuedDocuments(t.Context(), o.Log, o.Paper, record)
+			if err != nil {
+				t.Fatal(err)
+			}
+			documents = append(documents, issued...)
 		}
 	}
 	var want []domain.SentLetter
@@ -48,5 +56,18 @@ func TestLettersAreRecordedWithTheirDigests(t *testing.T) {
 	}
 	if len(want) != 6 || !reflect.DeepEqual(recorded, want) { // login, confirmation, balance, payment, two files
 		t.Errorf("%d letters left, and the log says\n%+v, want\n%+v", len(o.box), recorded, want)
+	}
+	if len(documents) != 3 || !strings.HasSuffix(documents[0].Name, "-pl.pdf") || !strings.HasSuffix(documents[1].Name, "-en.pdf") || !strings.HasPrefix(documents[2].Name, "payment-") {
+		t.Fatalf("the log knows of %d documents", len(documents))
+	}
+	if confirmed, paid := o.box[1].Attachments[0], o.box[3].Attachments[0]; !bytes.Equal(documents[0].Content, confirmed.Content) || !bytes.Equal(documents[2].Content, paid.Content) {
+		t.Error("written again, the documents are not those that left")
+	}
+	old := domain.Record{Proposed: domain.Proposed{Event: domain.LetterSent{Order: orderID, Kind: domain.PaymentNoteTask}}, Revision: 99}
+	other := domain.Record{Proposed: domain.Proposed{Event: domain.LetterSent{Order: orderID, Kind: domain.PaymentNoteTask, Letter: &domain.SentLetter{Files: []string{"of other bytes"}}}}, Revision: 99}
+	for _, record := range []domain.Record{old, other} {
+		if unproven, err := IssuedDocuments(t.Context(), o.Log, o.Paper, record); err != nil || len(unproven) != 0 {
+			t.Errorf("%d documents have no digest in the log and are written all the same: %v", len(unproven), err)
+		}
 	}
 }
