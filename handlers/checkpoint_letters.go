@@ -13,10 +13,14 @@ import (
 // checkpointLetterDelay is how long after midnight the letter to the auditor waits, so that its checkpoint covers the day before.
 const checkpointLetterDelay = time.Minute
 
+// checkpointLetterPause is the wait after the letter could not be owed: the list of tasks is looked at every second.
+const checkpointLetterPause = time.Minute
+
 // letterDay remembers the day whose letter to the auditor is taken care of.
 type letterDay struct {
-	mu sync.Mutex
-	on domain.Day
+	mu    sync.Mutex
+	on    domain.Day
+	again time.Time // not before this moment, after a failure
 }
 
 // oweCheckpointLetter makes today's letter to the auditor due, once a checkpoint is there. Days on which the portal did not run are
@@ -28,11 +32,13 @@ func (f *Fulfilment) oweCheckpointLetter(ctx context.Context) error {
 	f.letterDay.mu.Lock()
 	defer f.letterDay.mu.Unlock()
 	on := DayOf(f.Now().Add(-checkpointLetterDelay))
-	if on <= f.letterDay.on {
+	if on <= f.letterDay.on || f.Now().Before(f.letterDay.again) {
 		return nil
 	}
+	f.letterDay.again = f.Now().Add(checkpointLetterPause)
 	newest, err := f.Evidence.Newest(0)
 	if errors.Is(err, ErrNotSigned) {
+		f.letterDay.again = time.Time{}
 		return nil
 	}
 	if err != nil {
@@ -44,7 +50,7 @@ func (f *Fulfilment) oweCheckpointLetter(ctx context.Context) error {
 	if _, err := domain.Execute(ctx, f.Log, by, owe); err != nil {
 		return fmt.Errorf("owe a checkpoint to the auditor: %w", err)
 	}
-	f.letterDay.on = on
+	f.letterDay.on, f.letterDay.again = on, time.Time{}
 	return nil
 }
 

@@ -133,6 +133,30 @@ func TestACheckpointLetterSurvivesCrashes(t *testing.T) {
 	}
 }
 
+// TestAnUnreadableCheckpointIsNotAskedForEverySecond: the folder of the witness may be damaged for long.
+func TestAnUnreadableCheckpointIsNotAskedForEverySecond(t *testing.T) {
+	o, seen, sign := auditedOffice(t)
+	o.order()
+	sign()
+	whole := seen.prover
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, witness.KeysFile), []byte("damaged\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	seen.prover = witness.NewProver(dir, nil)
+	for second := range 130 {
+		if err := o.oweCheckpointLetter(t.Context()); (err != nil) != (second%60 == 0) {
+			t.Fatalf("after %d s: %v", second, err)
+		}
+		o.clock = o.clock.Add(time.Second)
+	}
+	seen.prover, o.clock = whole, o.clock.Add(time.Minute)
+	o.letterWork()
+	if len(o.box) != 1 {
+		t.Errorf("when it is mended leaves %q", o.subjects())
+	}
+}
+
 func TestACheckpointLetterThatNobodyGets(t *testing.T) {
 	o, _, sign := auditedOffice(t)
 	o.order()
