@@ -105,6 +105,7 @@ var Kinds = []Kind{
 	kind[MessagePoisoned](1),
 
 	kind[LogInspected](1),
+	kind[RowRepairRequested](1),
 
 	kind[CheckpointLetterOwed](1),
 	kind[CheckpointLetterSent](1),

@@ -131,7 +131,7 @@ var notices = map[string]string{
 	"matched": "done.matched", "match-proposed": "done.match-proposed", "match-rejected": "done.match-rejected",
 	"refund-proposed": "done.refund-proposed", "refund-confirmed": "done.refund-confirmed", "refund-rejected": "done.refund-rejected",
 	"refund-paid": "done.refund-paid", "reversal-linked": "done.reversal-linked",
-	"retried": "done.retried", "skipped": "done.skipped",
+	"retried": "done.retried", "skipped": "done.skipped", "repaired": "done.repaired",
 }
 
 // notice is what the page before this one has done.

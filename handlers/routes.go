@@ -199,6 +199,7 @@ func routes() []route {
 		{get, "/sales/{order}", page, accounting | operators, viewsOfOrders, (*Server).showSale},
 		{get, "/sales/{order}/documents/{document}", page, accounting | operators, nil, (*Server).downloadSaleDocument},
 		{get, "/tasks", page, auditors | operators, viewsOfTasks, (*Server).showTasks},
+		{post, "/tasks/repair", page, operators, viewsOfTasks, (*Server).repairRow},
 		{post, "/tasks/{stream}/{task}/retry", page, operators, viewsOfTasks, (*Server).retryTask},
 		{post, "/tasks/{stream}/{task}/skip", page, operators, viewsOfTasks, (*Server).skipTask},
 		{get, "/customers", page, operators, viewsOfCustomers, (*Server).showCustomers},

@@ -27,6 +27,7 @@ type Options struct {
 	Sessions      Sessions
 	Evidence      Evidence
 	Bundle        Bundler
+	Sampler       *projections.Sampler
 	Paper         Paper
 	Statements    StatementReader
 	Workbook      Workbook

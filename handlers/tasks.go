@@ -20,6 +20,7 @@ type tasksView struct {
 	Poisoned  []domain.MessagePoisoned
 	Views     []viewLag
 	Witnessed Witnessed
+	Sampled   sampledView
 	MayAct    bool // the reader may retry and skip
 }
 
@@ -66,6 +67,7 @@ func (s *Server) showTasks(c *call) (reply, error) {
 		return reply{}, fmt.Errorf("read tasks: %w", err)
 	}
 	view := tasksView{MayAct: c.account.Role == OperatorRole, Witnessed: s.Evidence.Witnessed()}
+	view.Sampled = s.sampled(view.MayAct)
 	for _, row := range rows {
 		if !row.DueAt.After(c.at) {
 			view.Due++

@@ -99,3 +99,59 @@ func TestSalesAreForStaff(t *testing.T) {
 		}
 	}
 }
+
+// TestARowIsRepaired shows what a view has and what the log says to operators, only where to auditors, and repairs the row at the press of
+// a button, which is an event.
+func TestARowIsRepaired(t *testing.T) {
+	w := newWorld(t)
+	w.settleAll()
+	id := kowal
+	if _, err := w.views.Exec(`update customers set email = 'podmieniony@example.com' where id = $1`, id); err != nil {
+		t.Fatal(err)
+	}
+	row := domain.CustomerStream(id)
+	for range 2 { // the second look confirms the first
+		if err := w.server.Sampler.Look(t.Context(), "customers", row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	operator, auditor := w.browser("operator-1"), w.browser("auditor-1")
+	operator.open("/tasks").wants(t, "w 1 miejscu", row, "podmieniony@example.com", "/tasks/repair", "porównano z dziennikiem 2 losowo wybrane wiersze")
+	w.anybody().open("/metrics").wants(t, "portal_views_differences 1\n", "portal_views_compared_rows 2\n")
+	board := auditor.open("/tasks")
+	board.wants(t, row, "email")
+	board.lacks(t, "podmieniony", "/tasks/repair")
+	events := w.events()
+	if a := auditor.post("/tasks/repair", "view", "customers", "row", row); a.StatusCode != http.StatusForbidden {
+		t.Errorf("an auditor repairs: %s", a.Status)
+	}
+	for _, other := range []string{"", "customer-none", "order-1", hostile} {
+		if a := operator.post("/tasks/repair", "view", "customers", "row", other); a.StatusCode != http.StatusNotFound {
+			t.Errorf("row %q: %s", other, a.Status)
+		}
+	}
+	if got := w.events(); got != events {
+		t.Errorf("refusals caused %d events", got-events)
+	}
+	if a := operator.post("/tasks/repair", "view", "customers", "row", row); a.StatusCode != http.StatusSeeOther {
+		t.Fatalf("repair: %s\n%s", a.Status, a.text)
+	}
+	operator.open("/tasks?done=repaired").lacks(t, "podmieniony", "/tasks/repair")
+	var email string
+	if err := w.views.Get(&email, `select email from customers where id = $1`, id); err != nil || strings.HasPrefix(email, "podmieniony") {
+		t.Errorf("the row has %s: %v", email, err)
+	}
+	last := domain.RowRepairRequested{}
+	for record, err := range w.log.Read(t.Context(), domain.RepairsStream("2026-11-22"), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = record.Event.(domain.RowRepairRequested)
+		if record.Metadata.Actor != "user-operator-1" {
+			t.Errorf("the actor is %s", record.Metadata.Actor)
+		}
+	}
+	if last != (domain.RowRepairRequested{View: "customers", Row: row}) {
+		t.Errorf("recorded is %+v", last)
+	}
+}

@@ -92,6 +92,7 @@ func newWorld(t *testing.T, change ...func(*Options)) *world {
 	w.people = &people{sessions: map[string]Account{}, logins: map[string]Login{}, owners: map[string]domain.CustomerID{}, enrolled: map[string]bool{}}
 	o := Options{
 		Log: w.log, Tables: tables, Accounts: w.people, Sessions: w.people, Logins: w.people, SecondFactors: w.people, PoisonQueue: "poison-test", Evidence: evidence, Bundle: evidence.bundle,
+		Sampler: projections.NewSampler(tables, store, projections.SamplerOptions{Logger: slog.New(slog.DiscardHandler)}),
 		Settle: func(ctx context.Context, at domain.Position, views ...string) error {
 			return projections.Settle(ctx, w.views, at, views...)
 		},

@@ -22,7 +22,8 @@ var carts = View{
 		}
 		return false
 	},
-	See: seeCarts,
+	See:   seeCarts,
+	parts: []part{{kind: "cart", rows: rowsBy("buyer", "carts", "cart_items"), read: readCartAndOrders}},
 }
 
 // buyerOf is whose cart a record concerns.

@@ -23,6 +23,9 @@ var customers = View{
 		return false
 	},
 	See: seeCustomers,
+	parts: []part{
+		{kind: "customer", rows: append(rowsBy("id", "customers"), rowsBy("customer", "activation_emails")...), read: readStream},
+	},
 }
 
 func seeCustomers(ctx context.Context, s *Session, page []domain.Record) error {

@@ -1,10 +1,12 @@
 package projections
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -44,59 +46,83 @@ func Differences(ctx context.Context, db *sqlx.DB, live, rebuilt string, rowsMax
 	var all []Difference
 	for _, view := range All() {
 		for _, table := range view.Tables {
-			found, err := differencesIn(ctx, tx, live, rebuilt, table, rowsMax)
+			found, err := compareTable(ctx, tx, live, table, relation(live, table), relation(rebuilt, table), rowsMax)
 			if err != nil {
 				return nil, fmt.Errorf("compare table %s: %w", table, err)
 			}
-			all = append(all, found...)
+			for _, place := range found {
+				all = append(all, place.Difference)
+			}
 		}
 	}
 	return all, nil
 }
 
-// differencesIn one table: rows with the same primary key are compared column by column, in the text form of their values.
-func differencesIn(ctx context.Context, tx *sqlx.Tx, live, rebuilt, table string, rowsMax int) ([]Difference, error) {
-	var columns []struct {
-		Name string
-		Key  bool
-	}
-	err := tx.SelectContext(ctx, &columns, `
+// place is a difference with what stands there; both may be personal.
+type place struct {
+	Difference
+	live, rebuilt string // of a column
+}
+
+// relation is a table in a schema, as SQL.
+func relation(schema, table string) string {
+	return pq.QuoteIdentifier(schema) + "." + pq.QuoteIdentifier(table)
+}
+
+type tableColumn struct {
+	Name string
+	Key  bool // part of the primary key
+}
+
+// compareTable compares rows with the same primary key column by column, in the text form of their values. live and rebuilt are the
+// table's two relations, or queries for some of their rows, in which $1 and so on stand for args; schema is that of the live one.
+func compareTable(ctx context.Context, q sqlx.QueryerContext, schema, table, live, rebuilt string, rowsMax int, args ...any) ([]place, error) {
+	var columns []tableColumn
+	err := sqlx.SelectContext(ctx, q, &columns, `
 		select a.attname as name, coalesce(a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1]), false) as key
 		from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
-		where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`, pq.QuoteIdentifier(live)+"."+pq.QuoteIdentifier(table))
+		where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`, relation(schema, table))
 	if err != nil {
 		return nil, err
 	}
-	var keys, keysOfRows, texts []string
+	var keys, keysOfRows, texts, lives, rebuilts []string
 	for _, column := range columns {
-		name := pq.QuoteIdentifier(column.Name)
 		if column.Key {
+			name := pq.QuoteIdentifier(column.Name)
 			keys, keysOfRows = append(keys, name), append(keysOfRows, "coalesce(l."+name+"::text, r."+name+"::text)")
 		}
-		texts = append(texts, "case when l."+name+"::text is distinct from r."+name+"::text then "+pq.QuoteLiteral(column.Name)+" end")
 	}
+	slices.SortFunc(columns, func(a, b tableColumn) int { return cmp.Compare(a.Name, b.Name) })
+	for _, column := range columns {
+		name := pq.QuoteIdentifier(column.Name)
+		differs := "case when l." + name + "::text is distinct from r." + name + "::text then "
+		texts = append(texts, differs+pq.QuoteLiteral(column.Name)+" end")
+		lives, rebuilts = append(lives, differs+"coalesce(l."+name+"::text, '') end"), append(rebuilts, differs+"coalesce(r."+name+"::text, '') end")
+	}
+	differing := func(cases []string) string { return "array_remove(array[" + strings.Join(cases, ", ") + "], null)" }
 	var rows []struct {
-		Key           string
-		Live, Rebuilt bool
-		Columns       pq.StringArray
+		Key            string
+		IsLive, Wanted bool
+		Columns        pq.StringArray
+		Lives, Rebuilt pq.StringArray
 	}
 	using := strings.Join(keys, ", ")
-	err = tx.SelectContext(ctx, &rows, `
-		select row(`+strings.Join(keysOfRows, ", ")+`)::text as key, l.ctid is not null as live, r.ctid is not null as rebuilt,
-			array_remove(array[`+strings.Join(texts, ", ")+`], null) as columns
-		from `+pq.QuoteIdentifier(live)+`.`+pq.QuoteIdentifier(table)+` l full join `+pq.QuoteIdentifier(rebuilt)+`.`+pq.QuoteIdentifier(table)+` r using (`+using+`)
-		where l::text is distinct from r::text order by `+using+` limit $1`, rowsMax)
+	err = sqlx.SelectContext(ctx, q, &rows, `
+		select row(`+strings.Join(keysOfRows, ", ")+`)::text as key, l.`+keys[0]+` is not null as islive, r.`+keys[0]+` is not null as wanted,
+			`+differing(texts)+` as columns, `+differing(lives)+` as lives, `+differing(rebuilts)+` as rebuilt
+		from `+live+` l full join `+rebuilt+` r using (`+using+`)
+		where l::text is distinct from r::text order by `+using+` limit `+strconv.Itoa(rowsMax), args...)
 	if err != nil {
 		return nil, err
 	}
-	var found []Difference
+	var found []place
 	for _, row := range rows {
-		if !row.Live || !row.Rebuilt {
-			found = append(found, Difference{Table: table, Key: row.Key, Extra: row.Live})
+		if !row.IsLive || !row.Wanted {
+			found = append(found, place{Difference: Difference{Table: table, Key: row.Key, Extra: row.IsLive}})
 			continue
 		}
-		for _, column := range slices.Sorted(slices.Values(row.Columns)) {
-			found = append(found, Difference{Table: table, Key: row.Key, Column: column})
+		for i, column := range row.Columns {
+			found = append(found, place{Difference{Table: table, Key: row.Key, Column: column}, row.Lives[i], row.Rebuilt[i]})
 		}
 	}
 	return found, nil

@@ -23,6 +23,10 @@ var entitlements = View{
 		return ofCatalogue(event)
 	},
 	See: seeEntitlements,
+	parts: []part{
+		{kind: "licence", rows: rowsBy("licence", "entitlements", "updates"), read: readLicenceAndProgram},
+		{kind: "program", rows: rowsBy("program", "entitlement_programs"), read: readStream},
+	},
 }
 
 // licencesMax is how many licences of a changed program are looked at together, to bound the memory it takes.

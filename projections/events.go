@@ -22,6 +22,13 @@ var events = View{
 	Concerns: func(domain.Event) bool { return true },
 	See:      seeEvents,
 	Rest:     250 * time.Millisecond, // auditors are few; at 2000 events a second a transaction has some 500
+	parts: []part{
+		{kind: "event", read: readEvent, rows: []rowsOf{
+			{table: "events", where: "position = $1", id: "position::text"},
+			{table: "event_subjects", where: "position = $1 and subject = any($2)", id: "position || '/' || subject"},
+		}},
+		{kind: "hour", read: readHour, rows: []rowsOf{{table: "event_hours", where: "hour = $1", id: `to_char(hour at time zone 'UTC', 'YYYY-MM-DD"T"HH24":00Z"')`}}},
+	},
 }
 
 func seeEvents(ctx context.Context, s *Session, page []domain.Record) error {

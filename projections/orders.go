@@ -27,6 +27,10 @@ var orders = View{
 		return false
 	},
 	See: seeOrders,
+	parts: []part{
+		{kind: "order", rows: rowsBy("id", "orders"), read: readStream},
+		{kind: "licence", rows: rowsBy("licence", "activation_files"), read: readOrdersOfLicence},
+	},
 }
 
 // orderState is an order with what its buyer is shown of its history.

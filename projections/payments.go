@@ -24,6 +24,10 @@ var payments = View{
 		return ofTransfer(event)
 	},
 	See: seePayments,
+	parts: []part{
+		{kind: "transfer", rows: rowsBy("transfer", "transfers", "transfer_orders", "credits"), read: readStream},
+		{kind: "reversal", rows: rowsBy("reversal", "reversals"), read: readStream},
+	},
 }
 
 // ofTransfer tells whether an event belongs to the stream of a transfer.

@@ -15,6 +15,7 @@ var programs = View{
 	Tables:   []string{"programs", "new_programs"},
 	Concerns: ofCatalogue,
 	See:      seePrograms,
+	parts:    []part{{kind: "program", rows: rowsBy("program", "programs", "new_programs"), read: readStream}},
 }
 
 func ofCatalogue(event domain.Event) bool {

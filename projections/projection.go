@@ -27,11 +27,23 @@ type View struct {
 	// Rest is how long the view rests after a page that was not large, so that under load more records share a transaction. Whoever
 	// waits for the view in this process ends its rest; elsewhere they wait so much longer. 0: some milliseconds, see pauseShare.
 	Rest time.Duration
+	// parts say how each row can be folded alone; all tables are in one of them.
+	parts []part
 }
 
 // All lists the views of the portal.
 func All() []View {
 	return []View{programs, entitlements, carts, orders, customers, payments, statements, tasks, events}
+}
+
+// ViewCalled finds a view by its name.
+func ViewCalled(name string) (View, bool) {
+	for _, view := range All() {
+		if view.Name == name {
+			return view, true
+		}
+	}
+	return View{}, false
 }
 
 //go:embed migrations/*.sql

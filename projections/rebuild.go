@@ -69,13 +69,21 @@ func Restart(ctx context.Context, db *sqlx.DB, view View) error {
 	if err := tx.Commit(); err != nil {
 		return fail(err)
 	}
-	// An owner to whom nothing new comes would not notice. It outlives the loss of its connection and takes over again.
-	_, err = db.ExecContext(ctx, `
+	if err := dismiss(ctx, db, view.Name); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// dismiss takes a view from whoever runs it, also from an owner to whom nothing new comes and who would not notice. It outlives the
+// loss of its connection and takes over again.
+func dismiss(ctx context.Context, db *sqlx.DB, view string) error {
+	_, err := db.ExecContext(ctx, `
 		select pg_terminate_backend(l.pid) from pg_locks l, hashtextextended(current_schema() || '/' || $1, 0) as key
 		where l.locktype = 'advisory' and l.database = (select oid from pg_database where datname = current_database())
-			and l.classid = ((key >> 32) & 4294967295)::bigint::oid and l.objid = (key & 4294967295)::bigint::oid and l.pid <> pg_backend_pid()`, view.Name)
+			and l.classid = ((key >> 32) & 4294967295)::bigint::oid and l.objid = (key & 4294967295)::bigint::oid and l.pid <> pg_backend_pid()`, view)
 	if err != nil {
-		return fail(err)
+		return fmt.Errorf("end its owner's connection: %w", err)
 	}
 	return nil
 }

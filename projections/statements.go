@@ -18,7 +18,8 @@ var statements = View{
 		_, ok := event.(domain.StatementImported)
 		return ok
 	},
-	See: seeStatements,
+	See:   seeStatements,
+	parts: []part{{kind: "statement", rows: rowsBy("statement", "statements"), read: readStream}},
 }
 
 func seeStatements(ctx context.Context, s *Session, page []domain.Record) error {

@@ -33,6 +33,14 @@ var tasks = View{
 		return false
 	},
 	See: seeTasks,
+	parts: []part{
+		{kind: "order", whole: true, rows: rowsBy("stream", "tasks", "task_streams"), read: readStream},
+		{kind: "customer", whole: true, rows: rowsBy("stream", "tasks", "task_streams"), read: readStream},
+		{kind: "cart", whole: true, rows: rowsBy("stream", "tasks", "task_streams"), read: readCartAndOrders},
+		{kind: "transfer", whole: true, rows: rowsBy("stream", "tasks", "task_streams"), read: readTransferAndOrders},
+		{kind: "reversal", whole: true, rows: rowsBy("stream", "tasks", "task_streams"), read: readReversalAndTransfer},
+		{kind: "auditor", whole: true, rows: rowsBy("stream", "tasks", "task_streams"), read: readStream},
+	},
 }
 
 // duties is what the view remembers of one stream: of an order, a customer, a cart, a transfer or a reversal.
@@ -96,7 +104,7 @@ func seeTasks(ctx context.Context, s *Session, page []domain.Record) error {
 
 // evolve folds a record into the duties of one of its streams.
 func (d *duties) evolve(stream string, record domain.Record, all map[string]*duties) {
-	switch kind, _, _ := strings.Cut(stream, "-"); kind {
+	switch kind, _, _ := strings.Cut(stream, "-"); kind { // each is one of the view's parts, too
 	case "order":
 		if d.Order == nil {
 			d.Order = &domain.Order{}

@@ -37,6 +37,7 @@ type portal struct {
 	checkpoints string // where they are copied to
 	clock       func() time.Time
 	evidence    *evidence
+	sampler     *projections.Sampler
 	poison      message.Publisher
 	eraser      *eraser
 	server      *http.Server
@@ -106,6 +107,7 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	p.onClose(p.tables.Close)
+	p.sampler = projections.NewSampler(p.tables, p.base.Log, projections.SamplerOptions{Now: p.now, Logger: p.logger})
 	p.eraser = &eraser{base: p.base, log: p.log, tables: p.tables, list: forgottenIn(s.data, s.checkpoints), now: p.now, logger: p.logger,
 		forget: func() { warm.Forget(); handlers.ForgetWritten() },
 		settle: func(ctx context.Context, at domain.Position) error { return p.base.Settle(ctx, p.views, at) }}
@@ -136,7 +138,7 @@ func (p *portal) hireProcessManager(s settings) error {
 	door := handlers.New(handlers.Options{
 		Log: p.log, Tables: p.tables, Settle: p.settle, Await: p.await, Accounts: people{p.base.Vault}, Sessions: people{p.base.Vault},
 		Logins: people{p.base.Vault}, SecondFactors: people{p.base.Vault}, PoisonQueue: poisonStream, AuditorsSeePersonalData: s.open,
-		Evidence: p.evidence, Bundle: p.evidence.Bundle, Paper: paper.Printer{}, Workbook: foundation.Workbook, BooksWorkbook: foundation.NewXLSX, Statements: foundation.ReadStatements, Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: p.demoLogins(s.demo),
+		Evidence: p.evidence, Sampler: p.sampler, Bundle: p.evidence.Bundle, Paper: paper.Printer{}, Workbook: foundation.Workbook, BooksWorkbook: foundation.NewXLSX, Statements: foundation.ReadStatements, Mailbox: mailbox, Ready: p.ready, Vendor: p.vendor, Demo: p.demoLogins(s.demo),
 		HTTPS: isHTTPS(p.vendor.URL), Now: p.now, NewID: uuid.NewString, Logger: p.logger,
 	})
 	p.server = &http.Server{
@@ -191,6 +193,7 @@ func (p *portal) run(ctx context.Context) error {
 	})
 	running.Go(func() { p.keepProcessManager(ctx) })
 	running.Go(func() { p.keepWitness(ctx) })
+	running.Go(func() { p.sampler.Run(ctx) })
 	running.Go(func() { p.sweep(ctx) })
 	running.Go(func() { p.keepForgetting(ctx) })
 	running.Go(func() {
