@@ -73,15 +73,12 @@ type eventQuery struct {
 // lead is the index in whose order events are looked at.
 type lead struct {
 	from       string // table of the index, and how its rows lead to events e
-	row        string // alias of what has the index's columns position and type
-	key, value string // its first column, before the position, and what that must be; empty: there is none but the position
+	row        string // alias of what has the columns position and type
+	key, value string // what the index has before the position, and what that must be; empty: nothing
 }
 
 // subjectsLead is the lead of event_subjects, each of whose rows leads to its event. offset 0 keeps the planner from turning that round.
 const subjectsLead = `event_subjects s cross join lateral (select * from events where events.position = s.position offset 0) e`
-
-// actorsLead is the lead of events_by_actor, which has the type, so that only the events of the wanted type are fetched.
-const actorsLead = `events s cross join lateral (select * from events where events.position = s.position offset 0) e`
 
 func (e EventSearch) statement(limit int) (string, []any) {
 	q := &eventQuery{EventSearch: e}
@@ -119,7 +116,7 @@ func (q *eventQuery) lead() lead {
 	case len(q.Subjects) > 0:
 		return lead{subjectsLead, `s`, `s.subject`, q.put(subjectKey(q.Subjects[0])) + `::uuid`}
 	case q.Actor != `` && q.Type != ``:
-		return lead{actorsLead, `s`, `s.actor_key`, hash(q.put(q.Actor))}
+		return lead{`events e`, `e`, `hashtextextended(e.actor, e.type)`, `hashtextextended(` + q.put(q.Actor) + `::text, ` + q.put(typeCode(q.Type)) + `::integer)`}
 	case q.Actor != ``:
 		return lead{`events e`, `e`, `e.actor_key`, hash(q.put(q.Actor))}
 	case q.Type != ``:
