@@ -168,7 +168,7 @@ func refundIn(form url.Values) (domain.ProposeRefund, error) {
 	if wish.Amount, err = amountIn(form.Get("amount"), wish.Seen); err != nil {
 		return wish, err
 	}
-	if account := strings.TrimSpace(form.Get("payee_account")); account != "" {
+	if account := strings.TrimSpace(form.Get("payee_account")); account != "" || wish.PayeeName != "" { // never to the payer by an oversight
 		if wish.PayeeAccount, err = domain.ParseNRB(account); err != nil {
 			return wish, domain.Refusal{Code: notNRB}
 		}

@@ -238,6 +238,7 @@ func TestARefundToAnotherAccount(t *testing.T) {
 	events := w.events()
 	refusedWith(t, propose("84 1020 5558 0000 1234 0000 5679", "Jan", "x"), http.StatusUnprocessableEntity, "cyfry kontrolne",
 		`href="#refund-payee_account-0"`, `value="84 1020 5558 0000 1234 0000 5679"`, "<details open>")
+	refusedWith(t, propose("", "Jan Nowy", "x"), http.StatusUnprocessableEntity, `href="#refund-payee_account-0"`)
 	refusedWith(t, propose(other, "", "x"), http.StatusUnprocessableEntity, "Odbiorca", `href="#refund-payee_name-0"`)
 	refusedWith(t, propose(other, "Jan Nowy", " "), http.StatusUnprocessableEntity, "Powód", `href="#refund-reason-0"`)
 	if after := w.events(); after != events {

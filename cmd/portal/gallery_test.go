@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 
@@ -265,6 +266,7 @@ func (g *gallery) staff(paid domain.OrderID) {
 				v.open("/books/" + report)
 				g.examine(v, user+"-books-"+report)
 			}
+			g.decisions(v, user)
 		}
 		if role == "auditor" {
 			v.open("/log/trace?of=" + string(paid))
@@ -289,4 +291,33 @@ func (g *gallery) staff(paid domain.OrderID) {
 	g.examine(v, "second-factor-enrol")
 	v.showCode(g.portal, "nowa-ksiegowa")
 	g.examine(v, "recovery-codes")
+}
+
+// decisions looks at what accounting decides about money that no rule has matched.
+func (g *gallery) decisions(v *visitor, user string) {
+	g.t.Helper()
+	const transfer = domain.TransferID("transfer-of-the-gallery")
+	received := domain.TransferReceived{Transfer: transfer, Statement: "statement-of-the-gallery", Account: "84102055580000123400005678", Amount: 500_00,
+		ValueOn: "2026-11-20", BookedOn: "2026-11-20", Title: "za programy", PayerName: "Jan Nieznany", PayerAccount: "27114020040000300201355387", Raw: "raw"}
+	by := domain.Cause{Command: domain.NameID("gallery"), Actor: "system:import", At: time.Now()}
+	if _, err := domain.Execute(g.t.Context(), g.portal.base.Log, by, domain.ReceiveTransfer{TransferReceived: received}); err != nil {
+		g.t.Fatal(err)
+	}
+	g.settle(g.t)
+	v.open("/transfers/" + string(transfer))
+	g.examine(v, user+"-transfer-waiting")
+	v.fill("order-1", "2026/999999")
+	v.press("Więcej zamówień")
+	v.fill("amount-1", "100,00")
+	v.fill("order-2", "2026/999998")
+	v.fill("reason", "lista od klienta")
+	v.press("Przypisz")
+	g.examine(v, user+"-transfer-several")
+	v.open("/transfers/" + string(transfer))
+	v.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("main details").open = true`))
+	v.fill("refund-payee_account-0", "61 1090 1014 0000 0712 1981 2874")
+	v.fill("refund-payee_name-0", "Jan Nieznany")
+	v.fill("refund-reason-0", "klient zmienił bank")
+	v.press("Zaproponuj zwrot")
+	g.examine(v, user+"-transfer-elsewhere")
 }
