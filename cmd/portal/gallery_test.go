@@ -278,11 +278,9 @@ func (g *gallery) staff(paid domain.OrderID) {
 			g.examine(v, user+"-sale-paid")
 		}
 		if role == "operator" {
-			v.open("/customers/new")
-			v.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("main form").noValidate = true`))
-			v.fill("nip", "123")
-			v.press("Zarejestruj")
-			g.examine(v, "operator-register-refused")
+			g.mistakes(v)
+			g.importing(v)
+			g.erasing(v)
 		}
 	}
 	employ(g.t, g.portal, "nowa-ksiegowa", handlers.AccountingRole)
@@ -320,4 +318,73 @@ func (g *gallery) decisions(v *visitor, user string) {
 	v.fill("refund-reason-0", "klient zmienił bank")
 	v.press("Zaproponuj zwrot")
 	g.examine(v, user+"-transfer-elsewhere")
+}
+
+// mistakes fills the operator's forms in wrongly.
+func (g *gallery) mistakes(v *visitor) {
+	customer, program := v.linkOn("/customers", "main table a"), v.linkOn("/catalogue", "main table a")
+	for _, form := range []struct{ page, field, text, button, name string }{
+		{"/customers/new", "code", " ", "Zarejestruj", "operator-register-refused"},
+		{"/catalogue", "program", "Ż", "Dodaj do katalogu", "operator-program-refused"},
+		{program, "net", "-1", "Zapisz cenę", "operator-price-refused"},
+		{program, "version", "x", "Wydaj wersję", "operator-version-refused"},
+		{customer, "user", "dwa słowa", "Załóż konto i wyślij list", "operator-login-refused"},
+		{customer, "code", " ", "Dopisz licencję", "operator-licence-refused"},
+	} {
+		v.look(screen)
+		v.open(form.page)
+		v.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("main form").forEach((form) => form.noValidate = true)`))
+		v.fill(form.field, form.text)
+		v.press(form.button)
+		if linked := ask[string](v, `document.querySelector("#problem a").hash`); linked != "#"+form.field {
+			g.t.Errorf("%s: the summary leads to %q", form.name, linked)
+		}
+		g.examine(v, form.name)
+	}
+}
+
+// importing looks at the preview of a file of customers, and at one with mistakes.
+func (g *gallery) importing(v *visitor) {
+	folder := g.t.TempDir()
+	if err := os.Chmod(folder, 0o755); err != nil { // the browser may be another user
+		g.t.Fatal(err)
+	}
+	const head = "code;name;nip;email;language;distributor;distributor_code;user\n"
+	for _, file := range []struct{ name, rows, caption string }{
+		{"preview", "I-1;Importowa;1234563218;import@example.com;pl;tak;;importowa\nI-2;Jej klient;1234563218;klient@example.com;en;nie;I-1;\n", "Podgląd: 2"},
+		{"mistakes", "I-1;Importowa;123;import;pl;tak;;\n;;1234563218;a@example.com;de;może;nikt;x y\n", "w pliku"},
+	} {
+		path := filepath.Join(folder, file.name+".csv")
+		if err := os.WriteFile(path, []byte(head+file.rows), 0o644); err != nil {
+			g.t.Fatal(err)
+		}
+		v.look(screen)
+		v.open("/customers/import")
+		v.do(chromedp.SetUploadFiles(chromedp.CSS("#file"), []string{path}))
+		v.press("Pokaż podgląd")
+		if caption := ask[string](v, `document.querySelector("caption").innerText`); !strings.Contains(caption, file.caption) {
+			g.t.Errorf("the file of %s is shown as %q", file.name, caption)
+		}
+		g.examine(v, "operator-customers-"+file.name)
+	}
+}
+
+// erasing proposes that a customer's data are erased, and looks before and after.
+func (g *gallery) erasing(v *visitor) {
+	c := g.stage.customer(g.t, "Do Zapomnienia")
+	c.User = "" // so no letter
+	if err := newImporter(g.portal.base).load(g.t.Context(), importFile{Customers: []importCustomer{c}}); err != nil {
+		g.t.Fatal(err)
+	}
+	g.settle(g.t)
+	customer := "/customers/" + string(domain.CustomerIDOf(c.Code))
+	v.look(screen)
+	v.open(customer)
+	g.examine(v, "operator-erasure")
+	v.look(screen)
+	v.press("Zaproponuj usunięcie")
+	if ask[int](v, `document.querySelectorAll("button[value=withdraw]").length`) != 1 {
+		g.t.Error("an erasure that was proposed cannot be withdrawn")
+	}
+	g.examine(v, "operator-erasure-proposed")
 }
