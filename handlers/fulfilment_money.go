@@ -7,6 +7,16 @@ import (
 	"netrom.pl/portal/domain"
 )
 
+// book brings the bookings of a transfer to their orders, whoever left them undone.
+func (f *Fulfilment) book(ctx context.Context, id domain.TransferID) error {
+	transfer, err := domain.Load[domain.Transfer](ctx, f.Log, domain.TransferStream(id))
+	if err != nil {
+		return err
+	}
+	by := domain.Cause{Actor: fulfilmentActor, Correlation: transfer.Last.Metadata.Correlation, Causation: transfer.Last.ID, At: f.Now()}
+	return bookOnOrders(ctx, f.Log, by, transfer.State)
+}
+
 // reverse takes back the money of a reversal that was linked with its transfer, whoever left that undone.
 func (f *Fulfilment) reverse(ctx context.Context, stream string) error {
 	reversal, err := domain.Load[domain.Reversal](ctx, f.Log, stream)
