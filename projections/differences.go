@@ -70,18 +70,24 @@ func relation(schema, table string) string {
 }
 
 type tableColumn struct {
-	Name string
-	Key  bool // part of the primary key
+	Name      string
+	Key       bool // part of the primary key
+	Generated bool // by the database, out of others
+}
+
+// columnsOf are the columns of a table, in order.
+func columnsOf(ctx context.Context, q sqlx.QueryerContext, schema, table string) (columns []tableColumn, err error) {
+	err = sqlx.SelectContext(ctx, q, &columns, `
+		select a.attname as name, coalesce(a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1]), false) as key, a.attgenerated <> '' as generated
+		from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
+		where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`, relation(schema, table))
+	return columns, err
 }
 
 // compareTable compares rows with the same primary key column by column, in the text form of their values. live and rebuilt are the
 // table's two relations, or queries for some of their rows, in which $1 and so on stand for args; schema is that of the live one.
 func compareTable(ctx context.Context, q sqlx.QueryerContext, schema, table, live, rebuilt string, rowsMax int, args ...any) ([]place, error) {
-	var columns []tableColumn
-	err := sqlx.SelectContext(ctx, q, &columns, `
-		select a.attname as name, coalesce(a.attnum = any((i.indkey::int2[])[0:i.indnkeyatts - 1]), false) as key
-		from pg_attribute a left join pg_index i on i.indrelid = a.attrelid and i.indisprimary
-		where a.attrelid = $1::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum`, relation(schema, table))
+	columns, err := columnsOf(ctx, q, schema, table)
 	if err != nil {
 		return nil, err
 	}

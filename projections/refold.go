@@ -262,18 +262,26 @@ func (r *refolder) repair(ctx context.Context, view View, name string) (findings
 	return findings, err
 }
 
-// replace puts folded rows in the place of the live ones.
+// replace puts folded rows in the place of the live ones, and of those that have their keys wrongly.
 func (r *refolder) replace(ctx context.Context, rows rowsOf, f folded) error {
-	var columns []string
-	err := r.session.conn.SelectContext(ctx, &columns, `
-		select quote_ident(attname) from pg_attribute where attrelid = $1::regclass and attnum > 0 and not attisdropped and attgenerated = '' order by attnum`,
-		relation(r.live, rows.table))
+	columns, err := columnsOf(ctx, r.session.conn, r.live, rows.table)
 	if err != nil {
 		return err
 	}
-	list := strings.Join(columns, ", ")
+	var written, keys []string
+	for _, column := range columns {
+		name := pq.QuoteIdentifier(column.Name)
+		if column.Key {
+			keys = append(keys, name)
+		}
+		if !column.Generated {
+			written = append(written, name)
+		}
+	}
+	list, key := strings.Join(written, ", "), "("+strings.Join(keys, ", ")+")"
 	temporary, args := rows.in(relation("pg_temp", rows.table), f)
-	if _, err := r.session.conn.ExecContext(ctx, `delete from `+relation(r.live, rows.table)+` where `+rows.where, args...); err != nil {
+	if _, err := r.session.conn.ExecContext(ctx, `delete from `+relation(r.live, rows.table)+` where `+rows.where+
+		` or `+key+` in (select `+strings.Join(keys, ", ")+` from `+temporary+` folded)`, args...); err != nil {
 		return err
 	}
 	_, err = r.session.conn.ExecContext(ctx, `insert into `+relation(r.live, rows.table)+` (`+list+`) select `+list+` from `+temporary+` folded`, args...)

@@ -125,12 +125,18 @@ func (w *world) drift(r *refolder, view View, p part, rows rowsOf) {
 	rename := fmt.Sprintf(`update %s set %s = '%s' where %s`, rows.table, identity, p.id(forged), where)
 	before := w.dump()
 	w.db.MustExec(rename)
-	for name, extra := range map[string]bool{forged: true, name: false} {
-		w.mustFind(r, view, name, Difference{Table: rows.table, Extra: extra})
-		must(Repair(ctx, w.db, w.log, view, name))
-	}
+	w.mustFind(r, view, forged, Difference{Table: rows.table, Extra: true})
+	w.mustFind(r, view, name, Difference{Table: rows.table})
+	w.repair(view, forged)
+	w.repair(view, name)
+	w.mustEqual(before, name)
+	w.db.MustExec(rename)
+	w.repair(view, name) // although another one has the place of its row
+	w.repair(view, forged)
 	w.mustEqual(before, name)
 }
+
+func (w *world) repair(view View, name string) { must(Repair(ctx, w.db, w.log, view, name)) }
 
 // plainColumn is a column that can be changed without breaking the table's rules; empty if there is none.
 func (w *world) plainColumn(table string) (column string) {

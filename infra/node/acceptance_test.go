@@ -38,7 +38,7 @@ func TestPromisesHaveTests(t *testing.T) {
 		t.Fatal(err)
 	}
 	exists := map[string]bool{}
-	for _, folder := range []string{".", "../../cmd/esnode"} {
+	for _, folder := range []string{".", "../../cmd/esnode", "../witness"} {
 		files, err := filepath.Glob(folder + "/*_test.go")
 		if err != nil {
 			t.Fatal(err)
