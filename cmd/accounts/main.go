@@ -7,7 +7,6 @@ import (
 )
 
 func main() {
-	foundation.CollectSeldom()
 	foundation.Main("accounts", []foundation.Command{
 		{Name: "import", Does: "book bank statements on the orders that they pay", Run: importStatements},
 		{Name: "replay", Does: "print the order history from the log alone", Run: replay},

@@ -60,7 +60,7 @@ const (
 
 // openPortal opens everything in the order of the circle; nothing runs yet.
 func openPortal(ctx context.Context, s settings, logger *slog.Logger) (*portal, error) {
-	foundation.CollectSeldom()
+	collectSeldom()
 	p := &portal{logger: logger, clock: time.Now}
 	if s.clock != nil {
 		p.clock = s.clock
