@@ -74,4 +74,15 @@ type Witnessed struct {
 	At      time.Time // of the last try that succeeded
 	Trouble string    // of the last try; empty: none. For the vendor's people
 	Ended   bool      // it will not be tried again until the portal is started anew
+	Watched []Watched // logs of other portals, for which this one is the witness
+}
+
+// Watched is how this portal fares as the witness of another one.
+type Watched struct {
+	URL           string    // of the other portal
+	Key           string    // public, with which this one cosigns
+	Size          int64     // events that it has cosigned; 0: none since the start
+	At            time.Time // of the last try that succeeded
+	Trouble       string    // of the last try; empty: none. For the vendor's people
+	Contradiction bool      // the other log is not what was cosigned; else it could not be asked
 }

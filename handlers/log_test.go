@@ -211,6 +211,25 @@ func TestTheWitnessIsHeard(t *testing.T) {
 	w.browser("auditor-1").open("/log").wants(t, "Newest checkpoint: 12 events, looked after 23 November 2026 00:29.")
 }
 
+// TestWatchedLogsAreShown tells auditors and operators how this portal fares as the witness of others.
+func TestWatchedLogsAreShown(t *testing.T) {
+	w := newWorld(t, func(o *Options) {
+		o.Evidence.(*evidence).witnessed = Witnessed{Watched: []Watched{
+			{URL: "https://right.example", Key: "netrom.pl/witness/1", Size: 12, At: time.Date(2026, 11, 22, 23, 29, 0, 0, time.UTC)},
+			{URL: "https://silent.example", Trouble: "connection refused"},
+			{URL: "https://wrong.example", Trouble: "SPLIT VIEW", Contradiction: true},
+			{URL: "https://new.example"},
+		}}
+	})
+	page := w.browser("auditor-1").open("/log")
+	page.wants(t, "the witness of https://right.example: it has cosigned the checkpoint of 12 events, checked 23 November 2026 00:29.", "netrom.pl/witness/1",
+		"The portal https://silent.example, whose witness this one is, cannot be asked", "connection refused", "THE LOG OF https://wrong.example CONTRADICTS", "SPLIT VIEW")
+	if strings.Contains(page.text, "https://new.example") {
+		t.Error("a portal that was not asked yet is spoken of")
+	}
+	w.anybody().open("/metrics").wants(t, "portal_watched_trouble 2\n")
+}
+
 // TestEveryPersonalFieldIsSealed fills every field of every kind of event with canaries.
 func TestEveryPersonalFieldIsSealed(t *testing.T) {
 	personal := 0

@@ -21,11 +21,21 @@ func (s *Server) metrics() []metric {
 		{"portal_checkpoint_success_timestamp_seconds", "When checkpoints were last signed and copied without trouble; 0: not since the start.", seconds(w.At)},
 		{"portal_checkpoint_trouble", "1: the last try to sign or copy a checkpoint failed.", truth(w.Trouble != "")},
 		{"portal_checkpoint_ended", "1: no more checkpoints are signed until the portal is started again.", truth(w.Ended)},
+		{"portal_watched_trouble", "Logs of other portals that this one could not cosign at the last try.", float64(troubled(w.Watched))},
 		{"portal_views_compared_rows", "Rows of the views that were compared with the log since the start.", float64(sampled.Checked)},
 		{"portal_views_compared_timestamp_seconds", "When the last one was compared; 0: none since the start.", seconds(sampled.At)},
 		{"portal_views_uncompared_rows", "Rows that were picked and could not be compared since the start.", float64(sampled.Unfolded)},
 		{"portal_views_differences", "Places in which the views do not show what the log says now.", float64(len(sampled.Findings))},
 	}
+}
+
+func troubled(watched []Watched) (n int) {
+	for _, w := range watched {
+		if w.Trouble != "" {
+			n++
+		}
+	}
+	return n
 }
 
 func truth(yes bool) float64 {

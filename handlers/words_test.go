@@ -144,11 +144,11 @@ func wordsUsed(t *testing.T) map[string]bool {
 	family("refusal.", constantsIn(t, "../domain/refusal.go", "", "")...)
 	family("refusal.", constantsIn(t, "reply.go", "", "")...)
 	family("status.", constantsIn(t, "../domain/fulfilment.go", "OrderStatus", "")...)
-	family("task.", constantsIn(t, "../domain/fulfilment.go", "TaskKind", "")...)
+	family("task.", constantsIn(t, "../domain/tasks.go", "TaskKind", "")...)
 	family("rule.", constantsIn(t, "../domain/matching.go", "", "MatchedBy")...)
 	family("books.", booksWords(t)...)
 	family("reason.", constantsIn(t, "../domain/matching.go", "", "Unmatched")...)
-	family("left.", constantsIn(t, "statements_import.go", "", "Left")...)
+	family("left.", constantsIn(t, "statements_read.go", "", "Left")...)
 	family("fate.", constantsIn(t, "statements_import.go", "", "fate")...)
 	family("upload.", "download-again", "choose-form", "shorter-period", "too-many") // as [FileProblem] names remedies
 	family("suggested.", constantsIn(t, "../domain/receivables.go", "", "Suggested")...)

@@ -6,19 +6,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/http"
-	"net/url"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"netrom.pl/portal/cmd/internal/foundation"
 	"netrom.pl/portal/infra/witness"
 )
-
-// cosignLimit is how long the portal may take to answer.
-const cosignLimit = 30 * time.Second
 
 // cosign is `audit cosign`: one look at a portal's newest checkpoint from another machine.
 func cosign(ctx context.Context, args []string, stdout, _ io.Writer) error {
@@ -34,7 +28,10 @@ func cosign(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	if _, err := foundation.Parse(flags, args, synopsis, 0, stdout); err != nil {
 		return err
 	}
-	from, err := checkpointsOf(*address)
+	remote, err := witness.ParseRemote(*address)
+	if err != nil {
+		err = fmt.Errorf("-url %w", err)
+	}
 	if err == nil && (*state == "" || list.Len() == 0) {
 		err = errors.New("-state and -key must be given")
 	}
@@ -49,49 +46,13 @@ func cosign(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	if err != nil {
 		return err
 	}
-	client := &http.Client{Timeout: cosignLimit}
-	c, err := cosigner.Advance(ctx, keys, time.Now(), func(ctx context.Context, oldSize int64) ([]byte, error) {
-		return fetch(ctx, client, from+strconv.FormatInt(oldSize, 10))
-	})
+	c, err := cosigner.Advance(ctx, keys, time.Now(), remote.Continue)
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "Cosigned: %d events, root %s, signed with %s. It stands in %s.\nThe key of this witness is %s\n",
 		c.Size, c.Root, c.Key, filepath.Join(*state, witness.CheckpointFile), cosigner.Key())
 	return nil
-}
-
-// checkpointsOf is where a portal proves that its newest checkpoint continues an older one, but for the size of that.
-func checkpointsOf(address string) (string, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("-url %q is not of the form https://portal.example.com", address)
-	}
-	return strings.TrimSuffix(address, "/") + "/witness/consistency/", nil
-}
-
-func fetch(ctx context.Context, client *http.Client, address string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	switch response.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound:
-		return nil, fmt.Errorf("%s answers %s: no checkpoint was signed yet, or it is no portal", address, response.Status)
-	default:
-		return nil, fmt.Errorf("%s answers %s", address, response.Status)
-	}
-	text, err := io.ReadAll(io.LimitReader(response.Body, witness.ContinuationBytesMax+1))
-	if err == nil && len(text) > witness.ContinuationBytesMax {
-		err = fmt.Errorf("%s answers with more than %d bytes", address, witness.ContinuationBytesMax)
-	}
-	return text, err
 }
 
 // witnessKeys are the witnesses who must have cosigned a checkpoint that the log is held against.

@@ -35,6 +35,7 @@ type portal struct {
 	publicKeys  activation.Keys
 	fulfilment  *handlers.Fulfilment
 	checkpoints string // where they are copied to
+	watched     []watching
 	clock       func() time.Time
 	evidence    *evidence
 	sampler     *projections.Sampler
@@ -96,7 +97,7 @@ func (p *portal) open(ctx context.Context, s settings) (err error) {
 	if p.vendor.URL = s.url; p.vendor.URL == "" {
 		p.vendor.URL = listenURL(s.listen, p.listener.Addr())
 	}
-	p.checkpoints, p.evidence = s.checkpoints, newEvidence(p.base)
+	p.checkpoints, p.watched, p.evidence = s.checkpoints, s.watched, newEvidence(p.base)
 	warm := domain.KeepWarm(p.base.Log, warmStreamsMax)
 	p.log = warm
 	if p.views, err = p.base.OpenSchema(ctx, foundation.ViewsSchema); err != nil {
@@ -193,6 +194,7 @@ func (p *portal) run(ctx context.Context) error {
 	})
 	running.Go(func() { p.keepProcessManager(ctx) })
 	running.Go(func() { p.keepWitness(ctx) })
+	running.Go(func() { p.watchOthers(ctx) })
 	running.Go(func() { p.sampler.Run(ctx) })
 	running.Go(func() { p.sweep(ctx) })
 	running.Go(func() { p.keepForgetting(ctx) })

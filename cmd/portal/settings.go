@@ -28,6 +28,7 @@ type settings struct {
 	smtp        string // SMTP_URL; empty: letters go into the data folder
 	demo        bool
 	checkpoints string           // folder to which checkpoints of the log are copied; empty: they stay in the data folder
+	watched     []watching       // logs of other portals
 	open        bool             // auditors see personal data on the log's page
 	clock       func() time.Time // of everything that the portal writes down and waits for; nil: the machine's. Sessions go by the machine's in any case
 }
@@ -36,6 +37,11 @@ func (s *settings) flags(set *flag.FlagSet) {
 	set.StringVar(&s.listen, "listen", "localhost:8080", "`ADDRESS` to listen on")
 	set.StringVar(&s.url, "url", "", "`URL` under which people reach the portal, for links in letters (default http://ADDRESS)")
 	set.StringVar(&s.checkpoints, "checkpoints", os.Getenv("CHECKPOINTS_DIR"), "folder `DIR`, best on another machine, to which signed checkpoints of the event log are copied")
+	set.Func("watch", "be the witness of another portal: its `URL KEY`, the key being the active one in its witness/keys; may be given again", func(text string) error {
+		other, err := parseWatching(text)
+		s.watched = append(s.watched, other)
+		return err
+	})
 	set.BoolVar(&s.open, "auditors-see-personal-data", false, "show auditors the personal data of the log, which are sealed on their page otherwise")
 	s.smtp = os.Getenv("SMTP_URL")
 }
