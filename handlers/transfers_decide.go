@@ -64,26 +64,24 @@ func amountIn(text string, offered domain.Money) (domain.Money, error) {
 	return amount, nil
 }
 
-// numberIn is the number that a path names: of a proposal or a refund of the transfer.
-func (c *call) numberIn() (int, error) {
+// decisionForm is transferForm with the number that a path names: of a proposal or a refund of the transfer.
+func (s *Server) decisionForm(c *call) (id domain.TransferID, number int, form url.Values, err error) {
+	if id, form, err = s.transferForm(c); err != nil {
+		return id, 0, nil, err
+	}
 	text, err := c.name("number")
 	if err != nil {
-		return 0, err
+		return id, 0, nil, err
 	}
-	number, err := strconv.Atoi(text)
-	if err != nil {
-		return 0, domain.Refusal{Code: domain.NotFound}
+	if number, err = strconv.Atoi(text); err != nil {
+		return id, 0, nil, domain.Refusal{Code: domain.NotFound}
 	}
-	return number, nil
+	return id, number, form, nil
 }
 
 // decideMatch is the second accountant's word on a match by hand.
 func (s *Server) decideMatch(c *call) (reply, error) {
-	id, form, err := s.transferForm(c)
-	if err != nil {
-		return reply{}, err
-	}
-	number, err := c.numberIn()
+	id, number, form, err := s.decisionForm(c)
 	if err != nil {
 		return reply{}, err
 	}
@@ -178,11 +176,7 @@ func refundIn(form url.Values) (domain.ProposeRefund, error) {
 
 // decideRefund is the second accountant's word on a refund, or says that the money has left.
 func (s *Server) decideRefund(c *call) (reply, error) {
-	id, form, err := s.transferForm(c)
-	if err != nil {
-		return reply{}, err
-	}
-	number, err := c.numberIn()
+	id, number, form, err := s.decisionForm(c)
 	if err != nil {
 		return reply{}, err
 	}

@@ -166,26 +166,23 @@ func readStream(ctx context.Context, s *sources, name string) error {
 
 // readLicenceAndProgram is for what can be done with a licence, which follows from the price list, too.
 func readLicenceAndProgram(ctx context.Context, s *sources, name string) error {
-	records, err := s.stream(ctx, name)
 	var licence domain.Licence
-	for _, record := range records {
-		licence.Evolve(record.Event)
-		if licence.Program != "" {
-			_, more := s.stream(ctx, domain.ProgramStream(licence.Program))
-			err = errors.Join(err, more)
+	return s.streamsIn(ctx, name, func(event domain.Event) string {
+		if licence.Evolve(event); licence.Program != "" {
+			return domain.ProgramStream(licence.Program)
 		}
-	}
-	return err
+		return ""
+	})
 }
 
 // readOrdersOfLicence is for what orders know of a licence.
 func readOrdersOfLicence(ctx context.Context, s *sources, name string) error {
-	return s.ordersIn(ctx, name, func(event domain.Event) domain.OrderID {
+	return s.streamsIn(ctx, name, func(event domain.Event) string {
 		switch e := event.(type) {
 		case domain.LicenceOrdered:
-			return e.Order
+			return domain.OrderStream(e.Order)
 		case domain.UpdateOrdered:
-			return e.Order
+			return domain.OrderStream(e.Order)
 		}
 		return ""
 	})
@@ -193,20 +190,22 @@ func readOrdersOfLicence(ctx context.Context, s *sources, name string) error {
 
 // readCartAndOrders is for a cart, of which the orders know whether its submissions have come to their end.
 func readCartAndOrders(ctx context.Context, s *sources, name string) error {
-	return s.ordersIn(ctx, name, func(event domain.Event) domain.OrderID {
-		submitted, _ := event.(domain.CartSubmitted)
-		return submitted.Order
+	return s.streamsIn(ctx, name, func(event domain.Event) string {
+		if e, ok := event.(domain.CartSubmitted); ok {
+			return domain.OrderStream(e.Order)
+		}
+		return ""
 	})
 }
 
 // readTransferAndOrders is for a transfer, of which the orders know whether they have learned of their money.
 func readTransferAndOrders(ctx context.Context, s *sources, name string) error {
-	return s.ordersIn(ctx, name, func(event domain.Event) domain.OrderID {
+	return s.streamsIn(ctx, name, func(event domain.Event) string {
 		switch e := event.(type) {
 		case domain.TransferMatched:
-			return e.Order
+			return domain.OrderStream(e.Order)
 		case domain.TransferReleased:
-			return e.Order
+			return domain.OrderStream(e.Order)
 		}
 		return ""
 	})
@@ -214,22 +213,20 @@ func readTransferAndOrders(ctx context.Context, s *sources, name string) error {
 
 // readReversalAndTransfer is for a reversal, of which its transfer knows whether it has lost its money.
 func readReversalAndTransfer(ctx context.Context, s *sources, name string) error {
-	records, err := s.stream(ctx, name)
-	for _, record := range records {
-		if matched, ok := record.Event.(domain.ReversalMatched); ok {
-			_, more := s.stream(ctx, domain.TransferStream(matched.Transfer))
-			err = errors.Join(err, more)
+	return s.streamsIn(ctx, name, func(event domain.Event) string {
+		if e, ok := event.(domain.ReversalMatched); ok {
+			return domain.TransferStream(e.Transfer)
 		}
-	}
-	return err
+		return ""
+	})
 }
 
-// ordersIn reads a stream and the orders that its events name.
-func (s *sources) ordersIn(ctx context.Context, name string, orderOf func(domain.Event) domain.OrderID) error {
+// streamsIn reads a stream and those that its events name; an event that names none is answered with nothing.
+func (s *sources) streamsIn(ctx context.Context, name string, named func(domain.Event) string) error {
 	records, err := s.stream(ctx, name)
 	for _, record := range records {
-		if order := orderOf(record.Event); order != "" {
-			_, more := s.stream(ctx, domain.OrderStream(order))
+		if other := named(record.Event); other != "" {
+			_, more := s.stream(ctx, other)
 			err = errors.Join(err, more)
 		}
 	}

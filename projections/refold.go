@@ -85,30 +85,10 @@ func (r *refolder) check(ctx context.Context, view View, name string) ([]Finding
 	return findings, nil
 }
 
-// inside runs do in a transaction; a panic of a view is an error.
-func (r *refolder) inside(ctx context.Context, begin, end string, do func() error) (err error) {
-	s := r.session
-	clear(s.states)
-	s.failed = nil
-	if _, err := s.conn.ExecContext(ctx, begin); err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v", cause)
-		}
-		if err != nil {
-			s.rollBack(ctx)
-		}
-	}()
-	if err := do(); err != nil {
-		return err
-	}
-	if s.failed != nil {
-		return s.failed
-	}
-	_, err = s.conn.ExecContext(ctx, end)
-	return err
+// inside runs do in a transaction that begins with no states remembered.
+func (r *refolder) inside(ctx context.Context, begin, end string, do func() error) error {
+	clear(r.session.states)
+	return r.session.inside(ctx, begin, end, do)
 }
 
 // folded is a part in the temporary tables.

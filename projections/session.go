@@ -86,12 +86,26 @@ func (s *Session) choose(ctx context.Context, rows any, query string, args ...an
 }
 
 // see shows a view records inside a transaction that moves the checkpoint first. A panic of the view is an error.
+func (s *Session) see(ctx context.Context, view View, page []domain.Record, move func(context.Context) error) error {
+	err := s.inside(ctx, beginPage, `commit`, func() error {
+		if err := move(ctx); err != nil {
+			return err
+		}
+		return view.See(ctx, s, page)
+	})
+	if err == nil && len(s.states) > statesMax {
+		clear(s.states)
+	}
+	return err
+}
+
+// inside does something in a transaction of the connection, with a statement before it and one at its end. A panic is an error.
 //
 // The transaction is not a sql.Tx: statements of the connection, prepared once, must run inside it, and database/sql
 // waits for itself when one of those finds the connection broken while a sql.Tx holds it.
-func (s *Session) see(ctx context.Context, view View, page []domain.Record, move func(context.Context) error) (err error) {
+func (s *Session) inside(ctx context.Context, begin, end string, do func() error) (err error) {
 	s.failed = nil
-	if _, err := s.conn.ExecContext(ctx, beginPage); err != nil {
+	if _, err := s.conn.ExecContext(ctx, begin); err != nil {
 		return fmt.Errorf("begin: %w", err)
 	}
 	defer func() {
@@ -102,20 +116,14 @@ func (s *Session) see(ctx context.Context, view View, page []domain.Record, move
 			s.rollBack(ctx)
 		}
 	}()
-	if err := move(ctx); err != nil {
-		return err
-	}
-	if err := view.See(ctx, s, page); err != nil {
+	if err := do(); err != nil {
 		return err
 	}
 	if s.failed != nil { // Postgres would answer a commit with a silent rollback
 		return s.failed
 	}
-	if _, err := s.conn.ExecContext(ctx, `commit`); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	if len(s.states) > statesMax {
-		clear(s.states)
+	if _, err := s.conn.ExecContext(ctx, end); err != nil {
+		return fmt.Errorf("%s: %w", end, err)
 	}
 	return nil
 }
