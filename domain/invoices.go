@@ -243,10 +243,8 @@ func AddInvoice(ctx context.Context, log Log, by Cause, record RecordInvoice) (O
 // ksefInTitle is a KSeF number in a folded title without blanks; banks may lose the dashes.
 var ksefInTitle = regexp.MustCompile(`([0-9]{10})-?([0-9]{8})-?([0-9A-F]{12})-?([0-9A-F]{2})`)
 
-// FindKSeFNumbers finds the KSeF numbers in a transfer's title, in any case, with blanks and line breaks in them and with or without
+// findKSeFNumbers finds the KSeF numbers in a folded title, with or without
 // dashes. Each is named once; one with a wrong check sum is not found.
-func FindKSeFNumbers(title string) []KSeFNumber { return findKSeFNumbers(foldTitle(title)) }
-
 func findKSeFNumbers(title string) []KSeFNumber {
 	const digits = 10 + 8 + 12 + 2 // hexadecimal ones
 	seen := 0

@@ -42,7 +42,7 @@ func TestKSeFNumbersInTitles(t *testing.T) {
 		"ZAM 2026/000123-38":                              nil,
 		"":                                                nil,
 	} {
-		if got := FindKSeFNumbers(title); !slices.Equal(got, want) {
+		if got := findKSeFNumbers(foldTitle(title)); !slices.Equal(got, want) {
 			t.Errorf("%q has %q, want %q", title, got, want)
 		}
 	}

@@ -267,10 +267,8 @@ func VirtualAccount(prefix string, number OrderNumber) NRB {
 // Source: Związek Banków Polskich, Elixir, komunikat podzielonej płatności: /VAT/10n,2n/IDC/14x/INV/35x/TXT/33x.
 var splitInvoice = regexp.MustCompile(`/INV/ ?(.{1,70}?) ?(?:/TXT/|/VAT/|/IDC/|$)`)
 
-// FindInvoices finds the numbers of invoices that a title of a split payment names behind /INV/, and KSeF numbers wherever they
+// findInvoices finds the numbers of invoices that the folded title of a split payment names behind /INV/, and KSeF numbers wherever they
 // stand; at most [ReferencesMax].
-func FindInvoices(text string) []string { return findInvoices(foldTitle(text)) }
-
 func findInvoices(title string) []string {
 	var found []string
 	for _, number := range findKSeFNumbers(title) {

@@ -132,10 +132,8 @@ func findReferences(title string) []FoundReference {
 	return found
 }
 
-// MistypedReference says whether a title names an order with check digits that are wrong: somebody meant one of our orders, but
+// mistypedReference says whether a folded title names an order with check digits that are wrong: somebody meant one of our orders, but
 // nobody can tell which.
-func MistypedReference(text string) bool { return mistypedReference(foldTitle(text)) }
-
 func mistypedReference(title string) bool {
 	run := newDigitRun()
 	for run.next(title) {
@@ -146,10 +144,8 @@ func mistypedReference(title string) bool {
 	return false
 }
 
-// NearReferences are the order numbers that a title with wrong check digits could mean: those whose reference differs from it in one
+// nearReferences are the order numbers that a folded title with wrong check digits could mean: those whose reference differs from it in one
 // digit, or in two neighbours that changed places.
-func NearReferences(text string) []OrderNumber { return nearReferences(foldTitle(text)) }
-
 func nearReferences(title string) []OrderNumber {
 	var near []OrderNumber
 	run := newDigitRun()

@@ -66,8 +66,8 @@ type reading struct {
 
 func readTitle(m Matcher, text string, amount Money) reading {
 	key, _ := nameKey(text)
-	read := reading{Title: text, Folded: foldTitle(text), Found: FindReferences(text), Mistyped: MistypedReference(text), Near: NearReferences(text),
-		Invoices: FindInvoices(text), Words: strings.Fields(key)}
+	read := reading{Title: text, Folded: foldTitle(text), Found: FindReferences(text), Mistyped: mistypedReference(foldTitle(text)), Near: nearReferences(foldTitle(text)),
+		Invoices: findInvoices(foldTitle(text)), Words: strings.Fields(key)}
 	for i, received := range []TransferReceived{{Title: text}, {Title: text, PayerAccount: "known"}, {PayerName: text}} {
 		received.Transfer, received.Account, received.Amount = "t", "84102055580000123400005678", amount
 		finding := m.Match(received)

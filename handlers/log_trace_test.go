@@ -41,7 +41,7 @@ func (w *world) purchase(user string) (orderAnswer, []Letter) {
 		BookedOn: "2026-11-26", Title: placed.Title, PayerName: "Obcy Canary", PayerAccount: "x", Raw: "x"}
 	statement := domain.StatementImported{Statement: "s-trace", Account: terms.Bank.Account, Number: "7", ClosedOn: "2026-11-26", Transfers: []domain.TransferID{"t-trace"}}
 	by := domain.Cause{Command: "import-run", Actor: "system:import", Correlation: "import-run", Causation: "import-run", At: time.Date(2026, 11, 26, 8, 59, 0, 0, time.UTC)}
-	if _, err := BookStatement(ctx, w.log, by, statement, []domain.TransferReceived{transfer}); err != nil {
+	if _, err := NewCashier(w.log).Book(ctx, by, statement, []domain.TransferReceived{transfer}); err != nil {
 		w.t.Fatal(err)
 	}
 	if err := post.fulfil(ctx, placed.Order); err != nil {

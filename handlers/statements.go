@@ -23,11 +23,6 @@ type Booking struct {
 // bookersMax is how many transfers are read or booked side by side.
 const bookersMax = 16
 
-// BookStatement records a bank statement and its incoming transfers, and books each on the orders that it pays; see [Cashier.Book].
-func BookStatement(ctx context.Context, log domain.Log, by domain.Cause, statement domain.StatementImported, transfers []domain.TransferReceived) ([]Booking, error) {
-	return NewCashier(log).Book(ctx, by, statement, transfers)
-}
-
 // Cashier books bank statements. It remembers what it has read of the orders, so that an import of many statements reads the log
 // once; use one for one import, and not from several goroutines.
 type Cashier struct {

@@ -62,7 +62,7 @@ func (s *statement) with(reference, title string, amount domain.Money) *statemen
 func (o *office) books(s *statement) ([]Booking, error) {
 	o.step++
 	by := domain.Cause{Command: fmt.Sprint("import ", o.step), Actor: "system:import", Correlation: "test", At: o.clock}
-	return BookStatement(o.t.Context(), o.Log, by, s.StatementImported, s.transfers)
+	return NewCashier(o.Log).Book(o.t.Context(), by, s.StatementImported, s.transfers)
 }
 
 func (o *office) booked(s *statement) []Booking {
